@@ -1,0 +1,3 @@
+//! The `ct-ops-agent` program.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Machinery for settings: environment, secret files, checks and reference export.

@@ -1,0 +1,1 @@
+//! Certificate authority, certificates, tokens and sealing of secrets.

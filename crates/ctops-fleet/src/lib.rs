@@ -1,0 +1,1 @@
+//! Area: agents and enrolment, hosts and inventory.

@@ -1,0 +1,1 @@
+//! Area: organisations, sign-in, sessions, users and the audit trail.

@@ -1,0 +1,3 @@
+//! The `ct-ops-loadtest` program.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! PostgreSQL: pool, migrations, notifications, the embedded server, time partitions.

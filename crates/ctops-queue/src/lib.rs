@@ -1,0 +1,1 @@
+//! Publish and consume: the queue contract, the embedded log and the consumer runner.

@@ -1,0 +1,3 @@
+//! The `ct-ops` program.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Logs and metrics: set-up and the list of field names.

@@ -1,0 +1,1 @@
+//! For tests: databases, the app in process, actors, a fake agent, builders.
