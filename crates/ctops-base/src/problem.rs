@@ -133,6 +133,13 @@ impl Problem {
         self
     }
 
+    /// The same problem with these fields named.
+    #[must_use]
+    pub fn with_fields(mut self, fields: Vec<FieldProblem>) -> Self {
+        self.fields = fields;
+        self
+    }
+
     /// Kind.
     pub fn kind(&self) -> ProblemKind {
         self.kind

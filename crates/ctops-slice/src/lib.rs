@@ -1,1 +1,23 @@
-//! What a slice is: state, actor, grants, HTTP problems, paging, events and audit.
+//! What a slice is, and everything a slice may use.
+//!
+//! - [`slice::Slice`]: the one object a slice hands to the server: routes, consumers, jobs, permissions.
+//! - [`actor`]: who asks ([`actor::Actor`]) and what they may do ([`actor::Grant`]).
+//! - [`http`]: body, query and id extractors, and the only translation of [`ctops_base::Problem`] into HTTP.
+//! - [`guard`]: request ids, sign-in, origin and anti-forgery checks, security headers, in one place.
+//! - [`state::AppState`]: the pool, the clock, the event hub and the facts of this installation.
+//! - [`throttle`], [`audit`], [`events`]: counters shared by all nodes, the audit trail, live views.
+
+pub mod actor;
+pub mod audit;
+pub mod events;
+pub mod guard;
+pub mod http;
+pub mod paging;
+pub mod slice;
+pub mod state;
+pub mod throttle;
+
+pub use actor::{Access, Actor, Grant, Permission};
+pub use http::{ApiResult, JsonBody, PathId, QueryParams};
+pub use slice::{Job, Slice};
+pub use state::AppState;

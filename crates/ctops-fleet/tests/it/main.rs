@@ -1,0 +1,6 @@
+//! Integration tests of the fleet area: routers and consumers in process, on real PostgreSQL.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod agents;
+mod enrolment;
+mod hosts;

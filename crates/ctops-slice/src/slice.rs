@@ -1,0 +1,178 @@
+//! The one object a slice hands to the server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use ctops_base::Problem;
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
+
+use crate::actor::{Access, Actor, Permission};
+use crate::http::ApiError;
+use crate::state::AppState;
+
+/// One feature: its routes with the access each demands, its queue consumers and its periodic jobs.
+pub struct Slice {
+    name: &'static str,
+    permissions: Vec<&'static Permission>,
+    router: OpenApiRouter<AppState>,
+    operations: Vec<OperationInfo>,
+    consumers: Vec<Arc<dyn ctops_queue::Handler>>,
+    jobs: Vec<Arc<dyn Job>>,
+}
+
+/// What the permission matrix knows about one operation.
+#[derive(Clone, Debug)]
+pub struct OperationInfo {
+    /// Slice that serves it.
+    pub slice: &'static str,
+    /// `GET`, `POST`, ...
+    pub method: String,
+    /// Path below the API root, with `{placeholders}`.
+    pub path: String,
+    /// Operation id, equal to the handler's name.
+    pub id: String,
+    /// What it demands.
+    pub access: Access,
+}
+
+/// A periodic reconciler: idempotent, without input, safe to run on two nodes at once.
+#[async_trait]
+pub trait Job: Send + Sync {
+    /// Name in logs and metrics.
+    fn name(&self) -> &'static str;
+    /// Pause between two runs.
+    fn every(&self) -> Duration;
+    /// One run.
+    ///
+    /// # Errors
+    /// Whatever stopped it; the runner logs it and runs the job again later.
+    async fn run(&self) -> Result<(), Problem>;
+}
+
+impl Slice {
+    /// An empty slice.
+    pub fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            permissions: Vec::new(),
+            router: OpenApiRouter::new(),
+            operations: Vec::new(),
+            consumers: Vec::new(),
+            jobs: Vec::new(),
+        }
+    }
+
+    /// Declares the permissions this slice checks.
+    #[must_use]
+    pub fn permissions(mut self, permissions: &[&'static Permission]) -> Self {
+        self.permissions.extend_from_slice(permissions);
+        self
+    }
+
+    /// Adds the operations of `routes!(handler)`, each behind `access`.
+    #[must_use]
+    pub fn operation(mut self, access: Access, routes: UtoipaMethodRouter<AppState>) -> Self {
+        let (schemas, mut paths, methods) = routes;
+        for (path, item) in &mut paths.paths {
+            for (method, operation) in operations_of(item) {
+                mark(operation, access);
+                self.operations.push(OperationInfo {
+                    slice: self.name,
+                    method: method.to_owned(),
+                    path: path.clone(),
+                    id: operation.operation_id.clone().unwrap_or_default(),
+                    access,
+                });
+            }
+        }
+        let gate =
+            axum::middleware::from_fn(move |request: Request, next: Next| admit(access, request, next));
+        self.router = self.router.routes((schemas, paths, methods.layer(gate)));
+        self
+    }
+
+    /// Adds a queue consumer.
+    #[must_use]
+    pub fn consumer(mut self, handler: Arc<dyn ctops_queue::Handler>) -> Self {
+        self.consumers.push(handler);
+        self
+    }
+
+    /// Adds a periodic job.
+    #[must_use]
+    pub fn job(mut self, job: Arc<dyn Job>) -> Self {
+        self.jobs.push(job);
+        self
+    }
+
+    /// Name of the slice.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Permissions it declared.
+    pub fn declared_permissions(&self) -> &[&'static Permission] {
+        &self.permissions
+    }
+
+    /// Its operations.
+    pub fn operations(&self) -> &[OperationInfo] {
+        &self.operations
+    }
+
+    /// Its consumers.
+    pub fn consumers(&self) -> &[Arc<dyn ctops_queue::Handler>] {
+        &self.consumers
+    }
+
+    /// Its jobs.
+    pub fn jobs(&self) -> &[Arc<dyn Job>] {
+        &self.jobs
+    }
+
+    /// Its routes and their part of the API document.
+    pub fn into_router(self) -> OpenApiRouter<AppState> {
+        self.router
+    }
+}
+
+/// Refuses callers that do not meet `access`, before the handler sees the request.
+async fn admit(access: Access, request: Request, next: Next) -> Response {
+    let refusal = match (access, request.extensions().get::<Actor>()) {
+        (Access::Public, _) => None,
+        (_, None) => Some(Problem::unauthenticated()),
+        (_, Some(actor)) if !access.allows(&actor.roles) => Some(Problem::forbidden()),
+        _ => None,
+    };
+    match refusal {
+        Some(problem) => ApiError::from(problem).into_response(),
+        None => next.run(request).await,
+    }
+}
+
+fn operations_of(item: &mut PathItem) -> Vec<(&'static str, &mut Operation)> {
+    [
+        ("GET", item.get.as_mut()),
+        ("PUT", item.put.as_mut()),
+        ("POST", item.post.as_mut()),
+        ("DELETE", item.delete.as_mut()),
+        ("PATCH", item.patch.as_mut()),
+    ]
+    .into_iter()
+    .filter_map(|(method, operation)| operation.map(|operation| (method, operation)))
+    .collect()
+}
+
+/// Writes the access into the API document: the UI and the matrix read it there.
+fn mark(operation: &mut Operation, access: Access) {
+    let extension = utoipa::openapi::extensions::ExtensionsBuilder::new().add("x-access", access.name()).build();
+    match &mut operation.extensions {
+        Some(existing) => existing.merge(extension),
+        none => *none = Some(extension),
+    }
+}
