@@ -12,6 +12,7 @@ CREATE TABLE agent_enrolment_tokens (
     skip_verify  boolean     NOT NULL DEFAULT false,
     max_uses     integer     CHECK (max_uses >= 1),
     usage_count  integer     NOT NULL DEFAULT 0 CHECK (usage_count >= 0),
+    last_used_at timestamptz,
     expires_at   timestamptz,
     tags         jsonb       NOT NULL DEFAULT '[]',
     created_by   uuid        REFERENCES users (id) ON DELETE SET NULL,

@@ -11,10 +11,15 @@ CREATE TABLE agents (
     status                text        NOT NULL CHECK (status IN ('pending', 'active', 'offline', 'revoked')),
     version               text,
     os                    text,
+    os_version            text,
     arch                  text,
+    machine_id            text,
+    ip_addresses          text[]      NOT NULL DEFAULT '{}',
+    identity_ips          text[]      NOT NULL DEFAULT '{}',
     enrolment_token_id    uuid        REFERENCES agent_enrolment_tokens (id) ON DELETE SET NULL,
     pending_reason        text,
     claims_host_id        uuid        REFERENCES hosts (id) ON DELETE CASCADE,
+    claim_matched_on      text        CHECK (claim_matched_on IN ('machine_id', 'hostname', 'address')),
     tags                  jsonb       NOT NULL DEFAULT '[]',
     approved_by           uuid        REFERENCES users (id) ON DELETE SET NULL,
     approved_at           timestamptz,
@@ -23,11 +28,12 @@ CREATE TABLE agents (
     client_cert_pem       text,
     client_cert_serial    text        UNIQUE,
     client_cert_not_after timestamptz,
-    deleted_at            timestamptz
+    deleted_at            timestamptz,
+    CHECK ((claims_host_id IS NULL) = (claim_matched_on IS NULL))
 );
 CREATE UNIQUE INDEX agents_public_key_key ON agents (public_key_sha256) WHERE deleted_at IS NULL;
 CREATE INDEX agents_pending_idx ON agents (org_id, registered_at) WHERE status = 'pending' AND deleted_at IS NULL;
-CREATE INDEX agents_pending_csr_idx ON agents (registered_at) WHERE pending_csr IS NOT NULL AND status = 'active';
+CREATE INDEX agents_org_idx ON agents (org_id, registered_at DESC, id) WHERE deleted_at IS NULL;
 COMMENT ON COLUMN agents.claims_host_id IS 'The existing host that a pending re-enrolment would take over (reenrolment_policy adopt_after_approval); host_id is null meanwhile';
 
 CREATE TABLE agent_status_history (
@@ -39,6 +45,16 @@ CREATE TABLE agent_status_history (
     at       timestamptz NOT NULL
 );
 CREATE INDEX agent_status_history_agent_idx ON agent_status_history (agent_id, at DESC, id DESC);
+
+-- Every client certificate handed out: when an agent is revoked or its key replaced, all of them are revoked, not only
+-- the newest.
+CREATE TABLE agent_certificates (
+    serial    text        PRIMARY KEY CHECK (serial ~ '^[0-9a-f]+$'),
+    agent_id  text        NOT NULL REFERENCES agents (id) ON DELETE CASCADE,
+    issued_at timestamptz NOT NULL,
+    not_after timestamptz NOT NULL
+);
+CREATE INDEX agent_certificates_agent_idx ON agent_certificates (agent_id, not_after);
 
 -- A node that holds agent streams renews its own lease; the leases of its agents live and die with it, so ten
 -- thousand idle agents cost one small update every few seconds.
