@@ -194,28 +194,28 @@ impl HostBuilder {
         .execute(&mut **tx)
         .await
         .unwrap();
-        let [cpu, memory, disk] = self.vitals.map_or([None; 3], |vitals| vitals.map(Some));
         let search = format!("{}\n{}\n{}", self.hostname, self.display_name, self.ip_addresses.join("\n"));
+        let [cpu, memory, disk] = self.vitals.map_or([None; 3], |vitals| vitals.map(Some));
         sqlx::query(
-            "INSERT INTO host_vitals (host_id, org_id, status, cpu_centi, memory_centi, disk_centi, uptime_seconds,
-                                      recorded_at, last_seen_at, status_changed_at, name_key, search_text, os, arch,
-                                      agent_version)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, lower($10), lower($11), $12, $13, $14)",
+            "INSERT INTO host_vitals (host_id, org_id, status, name_key, search_text, os, arch, agent_version,
+                                      cpu_centi, memory_centi, disk_centi, uptime_seconds,
+                                      recorded_at, last_seen_at, status_changed_at)
+             VALUES ($1, $2, $3, lower($4), lower($5), $6, $7, $8, $9, $10, $11, $12, $13, $13, $14)",
         )
         .bind(host_id)
         .bind(self.org_id)
         .bind(self.status)
+        .bind(&self.hostname)
+        .bind(search)
+        .bind(self.os)
+        .bind(self.arch)
+        .bind(self.agent_status.map(|_| self.agent_version))
         .bind(cpu)
         .bind(memory)
         .bind(disk)
         .bind(self.vitals.map(|_| 3_600_i64))
         .bind(self.last_seen_at)
         .bind(start_time())
-        .bind(&self.hostname)
-        .bind(search)
-        .bind(self.os)
-        .bind(self.arch)
-        .bind(self.agent_status.map(|_| self.agent_version))
         .execute(&mut **tx)
         .await
         .unwrap();

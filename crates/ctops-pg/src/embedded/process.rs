@@ -129,8 +129,8 @@ pub(super) fn server_in(data: &Path) -> Option<u32> {
     .or_else(|| named_in_pid_file(&data).filter(|pid| is_postgres(*pid) && hides_its_directory(*pid)))
 }
 
-/// Whether the process in `postmaster.pid` lives but is no PostgreSQL: the number was given to somebody else, usually
-/// after a restart of the machine or the container.
+/// Whether the process in `postmaster.pid` exists but is no running PostgreSQL. Usually the number was given to somebody
+/// else after a restart of the machine or the container; PostgreSQL itself would refuse to start.
 pub(super) fn pid_file_names_a_stranger(data: &Path) -> bool {
     named_in_pid_file(data)
         .is_some_and(|pid| Path::new(&format!("/proc/{pid}")).exists() && !is_postgres(pid))
@@ -140,8 +140,12 @@ fn named_in_pid_file(data: &Path) -> Option<u32> {
     fs::read_to_string(data.join("postmaster.pid")).ok()?.lines().next()?.trim().parse().ok()
 }
 
+/// Whether a process is called postgres and is more than a zombie that its new parent has not buried yet.
 fn is_postgres(pid: u32) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim_end() == "postgres")
+    // proc_pid_stat(5): the number, the name in parentheses, the state.
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let name_and_state = stat.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')'));
+    name_and_state.is_some_and(|(name, state)| name == "postgres" && !state.starts_with(" Z"))
 }
 
 /// Containers without CAP_SYS_PTRACE do not let root see the working directory of other accounts' processes.
