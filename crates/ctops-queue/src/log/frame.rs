@@ -194,7 +194,7 @@ mod tests {
         ) {
             let mut bytes = encoded(5, 0, &key, &payload);
             let at = place.index(bytes.len());
-            bytes[at] ^= 1 << bit;
+            bytes[at] ^= 1u8 << bit;
             prop_assert!(!matches!(decode(&bytes), Decoded::Frame(_)));
         }
 
