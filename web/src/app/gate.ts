@@ -1,0 +1,74 @@
+import type { QueryClient } from '@tanstack/react-query';
+import { redirect } from '@tanstack/react-router';
+import { api } from '@/api/client';
+import { isProblem } from '@/api/problem';
+import type { AuthMethods, Me } from '@/api/schema';
+import { hadSession, localPath, meQuery, methodsQuery, rememberSignIn } from '@/api/session';
+
+/** Two guards can run in one navigation; the second uses the answer of the first. */
+const METHODS_FRESH_MS = 2_000;
+
+export function readMethods(client: QueryClient): Promise<AuthMethods> {
+  return client.fetchQuery({ ...methodsQuery, staleTime: METHODS_FRESH_MS });
+}
+
+/** Asks without the query cache, so that a refusal here is not reported as an ended session. */
+async function readMe(client: QueryClient): Promise<boolean> {
+  if (client.getQueryData(meQuery.queryKey)) {
+    return true;
+  }
+  try {
+    rememberSignIn(client, await api.get<Me>('/me'));
+    return true;
+  } catch (error) {
+    if (isProblem(error) && error.status === 401) {
+      return false;
+    }
+    throw error;
+  }
+}
+
+/** Guard of every page behind sign-in. */
+export async function requireSignedIn(client: QueryClient, href: string): Promise<void> {
+  if (await readMe(client)) {
+    return;
+  }
+  const methods = await readMethods(client);
+  if (methods.setup_required) {
+    throw redirect({ href: '/setup' });
+  }
+  throw redirect({ href: loginHref(href) });
+}
+
+function loginHref(returnTo: string): string {
+  const parameters = new URLSearchParams();
+  if (hadSession()) {
+    parameters.set('session', 'expired');
+  }
+  if (returnTo !== '/' && localPath(returnTo) === returnTo) {
+    parameters.set('redirect', returnTo);
+  }
+  const text = parameters.toString();
+  return text ? `/login?${text}` : '/login';
+}
+
+/** Guard of the sign-in page: set-up comes first, and who is signed in already goes on. */
+export async function requireSignedOut(
+  client: QueryClient,
+  search: { session?: 'expired'; redirect?: string },
+): Promise<void> {
+  if ((await readMethods(client)).setup_required) {
+    throw redirect({ href: '/setup' });
+  }
+  // The notice "expired" means that the session was just refused: asking again could only loop.
+  if (search.session !== 'expired' && hadSession() && (await readMe(client))) {
+    throw redirect({ href: localPath(search.redirect) });
+  }
+}
+
+/** Guard of the set-up page, which exists only until the first account does. */
+export async function requireNoUsers(client: QueryClient): Promise<void> {
+  if (!(await readMethods(client)).setup_required) {
+    throw redirect({ href: '/login' });
+  }
+}

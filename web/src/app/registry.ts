@@ -1,0 +1,44 @@
+import type { QueryClient } from '@tanstack/react-query';
+import {
+  type AnyRoute,
+  createRootRouteWithContext,
+  createRoute,
+  lazyRouteComponent,
+} from '@tanstack/react-router';
+import type { LucideIcon } from 'lucide-react';
+import type { Permission } from '@/api/schema';
+import { requireSignedIn } from './gate';
+
+/** One entry of the navigation; shown to those who hold the permission. */
+export interface NavEntry {
+  label: string;
+  to: string;
+  icon: LucideIcon;
+  section: 'main' | 'administration' | 'account';
+  permission?: Permission;
+}
+
+/** What a feature gives the shell: its pages and its places in the navigation. */
+export interface Feature {
+  id: string;
+  navigation: readonly NavEntry[];
+  /** Pages for signed-in people. */
+  routes: readonly AnyRoute[];
+}
+
+export interface AppContext {
+  queryClient: QueryClient;
+  navigation: readonly NavEntry[];
+}
+
+export const rootRoute = createRootRouteWithContext<AppContext>()();
+
+/** Parent of every page behind sign-in: it asks who is there and draws the frame with the navigation. */
+export const signedInRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  id: 'signed-in',
+  beforeLoad: ({ context, location }) => requireSignedIn(context.queryClient, location.href),
+  component: lazyRouteComponent(() => import('./Shell'), 'Shell'),
+});
+
+export { requireNoUsers, requireSignedOut } from './gate';
