@@ -1,0 +1,15 @@
+# The daily commands. Each is one line of xtask; only the Rust toolchain is looked after here, because xtask needs it.
+
+.PHONY: run stop test lint bench clean toolchain
+
+run stop test lint bench clean: toolchain
+	@cargo xtask $@
+
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+toolchain:
+	@cargo --version 2>/dev/null | awk '{ split($$2, v, "."); exit !(v[1] > 1 || v[2] >= 95) }' && command -v cc >/dev/null || { \
+	  echo "installing the Rust toolchain and a C compiler from Debian's packages"; \
+	  $(SUDO) apt-get update -q && \
+	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
+	    cargo-web rustc-web rust-web-clippy rustfmt-web gcc g++ libc6-dev ca-certificates; }

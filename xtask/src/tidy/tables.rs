@@ -1,0 +1,77 @@
+//! Every table has exactly one writing slice; SQL lives in stores only.
+
+use super::Source;
+
+/// Table and the folders or files that may write it.
+const WRITERS: [(&str, &[&str]); 18] = [
+    ("consumer_offsets", &["crates/ctops-queue/"]),
+    ("dead_letters", &["crates/ctops-queue/"]),
+    ("throttles", &["crates/ctops-slice/src/throttle.rs"]),
+    ("audit_events", &["crates/ctops-slice/src/audit.rs"]),
+    ("sealed_secrets", &["crates/ctops-fleet/src/agents/"]),
+    ("organisations", &["crates/ctops-identity/src/setup/", "crates/ctops-fleet/src/enrolment/"]),
+    ("users", &["crates/ctops-identity/src/setup/", "crates/ctops-identity/src/accounts/"]),
+    ("memberships", &["crates/ctops-identity/src/setup/", "crates/ctops-identity/src/accounts/"]),
+    ("sessions", &["crates/ctops-identity/src/sessions/"]),
+    ("setup_codes", &["crates/ctops-identity/src/setup/"]),
+    ("agent_enrolment_tokens", &["crates/ctops-fleet/src/enrolment/"]),
+    ("agents", &["crates/ctops-fleet/src/agents/"]),
+    ("agent_status_history", &["crates/ctops-fleet/src/agents/"]),
+    ("agent_leases", &["crates/ctops-fleet/src/agents/"]),
+    ("ingest_nodes", &["crates/ctops-fleet/src/agents/"]),
+    ("revoked_certificates", &["crates/ctops-fleet/src/agents/"]),
+    ("certificate_authorities", &["crates/ctops-fleet/src/agents/"]),
+    ("hosts", &["crates/ctops-fleet/src/hosts/"]),
+];
+
+/// Where SQL may stand although the file is not a store: foundation that owns a table.
+const SQL_OUTSIDE_STORES: [&str; 6] = [
+    "crates/ctops-pg/",
+    "crates/ctops-queue/",
+    "crates/ctops-slice/src/throttle.rs",
+    "crates/ctops-slice/src/audit.rs",
+    "crates/ctops-testkit/",
+    "crates/ctops-system/",
+];
+
+pub(super) fn check(sources: &[Source]) -> Vec<String> {
+    let mut findings = Vec::new();
+    for source in sources.iter().filter(|s| s.path.starts_with("crates/") && is_product(&s.path)) {
+        let text = source.text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        let words: Vec<&str> = text.split_whitespace().collect();
+        for pair in words.windows(3) {
+            let table = match pair {
+                ["\"INSERT" | "INSERT", "INTO", table] | ["\"DELETE" | "DELETE", "FROM", table] => table,
+                ["\"UPDATE" | "UPDATE", table, _] if is_lower(table) => table,
+                _ => continue,
+            };
+            let table = table.trim_matches(|c: char| !c.is_alphanumeric() && c != '_');
+            if let Some((_, writers)) = WRITERS.iter().find(|(name, _)| *name == table)
+                && !writers.iter().any(|writer| source.path.starts_with(writer))
+            {
+                findings.push(format!(
+                    "{} writes table {table}, which belongs to {}",
+                    source.path,
+                    writers.join(" or ")
+                ));
+            }
+        }
+        let has_sql = text.contains("sqlx::query");
+        let is_store = source.path.contains("/store");
+        if has_sql && !is_store && !SQL_OUTSIDE_STORES.iter().any(|place| source.path.starts_with(place)) {
+            findings.push(format!("{} holds SQL; move it to the store of its slice", source.path));
+        }
+    }
+    findings
+}
+
+fn is_product(path: &str) -> bool {
+    path.ends_with(".rs")
+        && path.contains("/src/")
+        && !path.ends_with("tests.rs")
+        && !path.contains("/tests/")
+}
+
+fn is_lower(word: &str) -> bool {
+    word.chars().next().is_some_and(char::is_lowercase)
+}
