@@ -29,7 +29,8 @@ const WATCH: &str = include_str!("watch.sh");
 /// The server forgets everything in the end, so it need not write anything to disk in time.
 const SETTINGS: &str = "\
 listen_addresses = ''
-max_connections = 200
+max_connections = 300
+superuser_reserved_connections = 30
 shared_buffers = 64MB
 fsync = off
 synchronous_commit = off
@@ -74,9 +75,11 @@ impl Cluster {
 
         let starting = lock(&root, "start.lock", &account, File::lock).await;
         let mut cluster = Cluster { root, template: String::new(), _in_use: in_use };
-        if cluster.connect_admin().await.is_err() {
-            cluster.start(account).await;
+        if !cluster.is_running().await {
+            let root = cluster.root.clone();
+            tokio::task::spawn_blocking(move || launch(&account, &root)).await.unwrap();
         }
+        cluster.wait_until_ready().await;
         cluster.template = cluster.make_template().await;
         drop(starting);
         cluster
@@ -107,19 +110,22 @@ impl Cluster {
             .ssl_mode(PgSslMode::Disable)
     }
 
-    async fn start(&self, account: Account) {
-        let installation = Installation::find(None, None, &account).unwrap();
-        let (root, log) = (self.root.clone(), self.root.join("log"));
-        tokio::task::spawn_blocking(move || launch(&installation, &account, &root)).await.unwrap();
+    /// Whether somebody listens at the socket. A server that is there but cannot take one more connection is running:
+    /// starting another one would remove its data.
+    async fn is_running(&self) -> bool {
+        !matches!(self.connect_admin().await, Err(sqlx::Error::Io(_)))
+    }
+
+    async fn wait_until_ready(&self) {
+        let log = self.root.join("log");
         wait_until(START_LIMIT, || async {
-            let ready = self.connect_admin().await;
-            if let Err(error) = &ready
-                && let Ok(text) = fs::read_to_string(&log)
-                && text.contains("FATAL:  could not")
-            {
-                panic!("the PostgreSQL of the tests does not start: {error}\n{text}");
-            }
-            ready.is_ok()
+            let ready = self.connect_admin().await.is_ok();
+            let text = fs::read_to_string(&log).unwrap_or_default();
+            assert!(
+                ready || !text.contains("FATAL:  could not"),
+                "the server of the tests does not start:\n{text}"
+            );
+            ready
         })
         .await;
     }
@@ -193,11 +199,16 @@ async fn lock(root: &Path, name: &str, account: &Account, lock: fn(&File) -> std
 }
 
 /// Makes a fresh data directory and starts the script that runs the server on it.
-fn launch(installation: &Installation, account: &Account, root: &Path) {
+fn launch(account: &Account, root: &Path) {
+    let installation = Installation::find(None, None, account).unwrap();
     // What lies here is of a server that was killed: the script removes its own.
-    let entries = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path());
-    for old in entries.filter(|path| path.is_dir()) {
-        fs::remove_dir_all(old).unwrap();
+    for old in fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()) {
+        let name = old.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name.starts_with("data-") {
+            fs::remove_dir_all(old).unwrap();
+        } else if name.starts_with(".s.PGSQL") {
+            fs::remove_file(old).unwrap();
+        }
     }
     let data = root.join(format!("data-{}", std::process::id()));
     let mut initdb = Command::new(installation.program("initdb"));

@@ -153,3 +153,35 @@ fn hides_its_directory(pid: u32) -> bool {
     fs::read_link(format!("/proc/{pid}/cwd"))
         .is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// A process that is called postgres, works in `dir` and only sleeps.
+    fn impostor(dir: &Path) -> Child {
+        let program = dir.join("postgres");
+        fs::copy("/bin/sleep", &program).unwrap();
+        Command::new(program).arg("600").current_dir(dir).spawn().unwrap()
+    }
+
+    #[test]
+    fn process_in_the_directory_is_a_server_until_it_has_ended_even_unburied() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut child = impostor(dir.path());
+        fs::write(dir.path().join("postmaster.pid"), format!("{}\n", child.id())).unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let (found, not_found) = (server_in(dir.path()), server_in(elsewhere.path()));
+        let while_alive = pid_file_names_a_stranger(dir.path());
+        child.kill().unwrap();
+        wait_for_end(child.id());
+        let (zombie, after_end) = (server_in(dir.path()), pid_file_names_a_stranger(dir.path()));
+        let buried = child.wait();
+        assert_eq!((found, not_found, while_alive), (Some(child.id()), None, false));
+        assert_eq!((zombie, after_end), (None, true), "the number still belongs to the dead process");
+        buried.unwrap();
+        assert!(!pid_file_names_a_stranger(dir.path()), "nobody has the number");
+    }
+}

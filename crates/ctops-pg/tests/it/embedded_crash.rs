@@ -29,6 +29,17 @@ fn lives(pid: u32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
 
+/// A process that is killed and buried when this is dropped, also by a failing test.
+struct Helper(Child);
+
+impl Drop for Helper {
+    fn drop(&mut self) {
+        // It may have ended before; then there is nothing to do.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 async fn committed(pool: &Pool) -> i64 {
     sqlx::query_scalar("SELECT count(*) FROM kept").fetch_one(pool).await.unwrap()
 }
@@ -62,14 +73,10 @@ async fn file_of_a_killed_server_whose_number_is_reused_does_not_stop_the_start(
     sleeper.arg("600");
     let account = Account::choose(None).unwrap();
     account.apply(&mut sleeper);
-    let mut stranger = sleeper.spawn().unwrap();
-    fs::write(&file, format!("{}\n{}\n0\n5432\n\n\n", stranger.id(), dir.path().display())).unwrap();
+    let stranger = Helper(sleeper.spawn().unwrap());
+    fs::write(&file, format!("{}\n{}\n0\n5432\n\n\n", stranger.0.id(), dir.path().display())).unwrap();
     account.own(&file).unwrap();
-
-    let outcome = EmbeddedPostgres::start(config(dir.path())).await;
-    stranger.kill().unwrap();
-    stranger.wait().unwrap();
-    outcome.unwrap().stop().await.unwrap();
+    EmbeddedPostgres::start(config(dir.path())).await.unwrap().stop().await.unwrap();
 }
 
 #[tokio::test]
@@ -88,17 +95,14 @@ async fn server_that_somebody_started_by_hand_is_not_touched() {
         .args(["-c", "listen_addresses="]);
     command.current_dir(&root).stdout(Stdio::null()).stderr(Stdio::null());
     Account::choose(None).unwrap().apply(&mut command);
-    let mut by_hand = command.spawn().unwrap();
+    let mut by_hand = Helper(command.spawn().unwrap());
     wait_until(LIMIT, || async { root.join("run/.s.PGSQL.5432").exists() }).await;
 
     let config = EmbeddedConfig { takeover_limit: Duration::from_millis(200), ..config(dir.path()) };
     let error = EmbeddedPostgres::start(config).await.unwrap_err();
-    let still_lives = by_hand.try_wait().unwrap().is_none();
-    kill(Pid::from_raw(by_hand.id().cast_signed()), Signal::SIGINT).unwrap();
-    by_hand.wait().unwrap();
     assert!(matches!(error, EmbeddedError::ServerRuns { .. }), "{error}");
     assert!(error.to_string().contains("stop it first"), "{error}");
-    assert!(still_lives);
+    assert!(by_hand.0.try_wait().unwrap().is_none(), "it still runs");
 }
 
 /// Not a test of its own: the process that the tests below kill. It runs a server until it is killed.
@@ -116,15 +120,16 @@ async fn server_of_another_process() {
 }
 
 /// Runs [`server_of_another_process`] in a process of its own; returns that and the process id of its server.
-fn start_elsewhere(dir: &Path) -> (Child, u32) {
-    let mut child = Command::new(std::env::current_exe().unwrap())
+fn start_elsewhere(dir: &Path) -> (Helper, u32) {
+    let child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "embedded_crash::server_of_another_process", "--nocapture", "--test-threads=1"])
         .env(CHILD_DIR, dir)
         .process_group(0)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut child = Helper(child);
+    let lines = BufReader::new(child.0.stdout.take().unwrap()).lines().map(Result::unwrap);
     let pid = lines.filter_map(|line| line.split_once("running ")?.1.trim().parse().ok()).next();
     (child, pid.expect("the other process says which server it runs"))
 }
@@ -132,21 +137,19 @@ fn start_elsewhere(dir: &Path) -> (Child, u32) {
 #[tokio::test]
 async fn killed_parent_takes_its_server_along() {
     let dir = open_dir();
-    let (mut parent, server) = start_elsewhere(dir.path());
+    let (parent, server) = start_elsewhere(dir.path());
     assert!(lives(server));
-    parent.kill().unwrap();
-    parent.wait().unwrap();
+    drop(parent);
     wait_until(LIMIT, || async { !lives(server) }).await;
 }
 
 #[tokio::test]
 async fn start_right_after_a_killed_parent_waits_for_its_server_and_finds_its_data() {
     let dir = open_dir();
-    let (mut parent, old) = start_elsewhere(dir.path());
+    let (parent, old) = start_elsewhere(dir.path());
     let error = EmbeddedPostgres::start(config(dir.path())).await.unwrap_err();
-    assert!(matches!(error, EmbeddedError::InUse { pid: Some(pid), .. } if pid == parent.id()), "{error}");
-    parent.kill().unwrap();
-    parent.wait().unwrap();
+    assert!(matches!(error, EmbeddedError::InUse { pid: Some(pid), .. } if pid == parent.0.id()), "{error}");
+    drop(parent);
 
     let server = EmbeddedPostgres::start(config(dir.path())).await.unwrap();
     assert!(!lives(old));
