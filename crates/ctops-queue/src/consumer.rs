@@ -118,7 +118,7 @@ impl Runner {
                 }
             }
             Delivery::Revoked(partitions) => {
-                self.known.retain(|partition, _| !partitions.contains(partition))
+                self.known.retain(|partition, _| !partitions.contains(partition));
             }
             Delivery::Idle => {}
         }
@@ -184,7 +184,7 @@ impl Runner {
                     self.database_failed(&error).await?;
                 }
                 Err(Failure::Handler(HandlerError::Data(reason))) if piece.poison.is_none() => {
-                    pieces.extend(narrow(piece, reason));
+                    pieces.extend(narrow(&piece, reason));
                 }
                 Err(Failure::Handler(HandlerError::Data(reason))) => {
                     tracing::error!(
@@ -312,8 +312,8 @@ impl Runner {
 
 /// Halves a piece with poison somewhere in it, last half first because the pieces are a stack. A single record is the
 /// poison.
-fn narrow(piece: Piece, reason: String) -> Vec<Piece> {
-    let Range { start, end } = piece.range;
+fn narrow(piece: &Piece, reason: String) -> Vec<Piece> {
+    let Range { start, end } = piece.range.clone();
     if end - start <= 1 {
         return vec![Piece { range: start..end, poison: Some(reason) }];
     }
@@ -342,11 +342,11 @@ mod tests {
 
     #[test]
     fn piece_with_poison_is_halved_in_order_until_one_record_is_left() {
-        let halves = narrow(Piece { range: 4..9, poison: None }, "bad".into());
+        let halves = narrow(&Piece { range: 4..9, poison: None }, "bad".into());
         let ranges: Vec<_> =
             halves.iter().map(|piece| (piece.range.clone(), piece.poison.is_some())).collect();
         assert_eq!(ranges, [(6..9, false), (4..6, false)], "the first half is on top of the stack");
-        let single = narrow(Piece { range: 4..5, poison: None }, "bad".into());
+        let single = narrow(&Piece { range: 4..5, poison: None }, "bad".into());
         assert_eq!(single.len(), 1);
         assert_eq!(single[0].poison.as_deref(), Some("bad"));
     }

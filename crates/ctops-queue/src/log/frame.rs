@@ -131,7 +131,7 @@ fn parse(bytes: &[u8]) -> Option<Frame> {
     let place_in_group = u32_at(bytes, PREFIX_BYTES + 16)?;
     let key_length = u32_at(bytes, PREFIX_BYTES + 20)? as usize;
     let key = OVERHEAD_BYTES..OVERHEAD_BYTES.checked_add(key_length)?;
-    (key.end <= bytes.len()).then(|| Frame {
+    (key.end <= bytes.len()).then_some(Frame {
         offset,
         time_ms,
         place_in_group,

@@ -24,11 +24,14 @@ pub(crate) enum Then {
     Hang,
 }
 
+/// Decides by the records of an attempt.
+type Decide = dyn Fn(&[Record]) -> Then + Send + Sync;
+
 /// Writes payloads into the table `applied`. The table refuses `poison`; `park` is parked; `panic` panics.
 pub(crate) struct Applier {
     pub(crate) limits: BatchLimits,
     /// Called with the records of each attempt.
-    pub(crate) then: Box<dyn Fn(&[Record]) -> Then + Send + Sync>,
+    pub(crate) then: Box<Decide>,
     pub(crate) hanging: tokio::sync::Notify,
 }
 

@@ -115,6 +115,28 @@ async fn full_topic_does_not_stop_another_topic() {
     assert_eq!(member.read_all().await.len(), 14);
 }
 
+/// A publisher that gives up before there was room for its record leaves nothing behind.
+#[tokio::test]
+async fn records_that_wait_in_memory_are_bounded() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = open(LogOptions { max_pending_records: 4, ..five_segments(&directory) }).await;
+    let mut member = Member::join(log.as_ref(), "metrics", TOPIC).await;
+    let mut publishing = flood(&log, 100);
+    until_full(&log).await;
+    let stored = async {
+        while publishing.len() > 100 - 21 {
+            publishing.join_next().await.unwrap().unwrap().unwrap();
+        }
+    };
+    timeout(LIMIT, stored).await.unwrap();
+    publishing.shutdown().await;
+    member.read(21).await;
+    member.subscription.committed(0, 21).await.unwrap();
+    // Those that had room are stored although nobody waits for them; an end mark is the last record of all.
+    publish(log.as_ref(), TOPIC, "", "end").await;
+    assert_eq!(member.read_all().await.len(), 21 + 4 + 1);
+}
+
 #[tokio::test]
 async fn publishers_that_wait_for_space_are_told_when_the_log_closes() {
     let directory = tempfile::tempdir().unwrap();
