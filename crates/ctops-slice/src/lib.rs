@@ -5,6 +5,7 @@
 //! - [`http`]: body, query and id extractors, and the only translation of [`ctops_base::Problem`] into HTTP.
 //! - [`guard`]: request ids, sign-in, origin and anti-forgery checks, security headers, in one place.
 //! - [`state::AppState`]: the pool, the clock, the event hub and the facts of this installation.
+//! - [`time`]: how moments are written.
 //! - [`throttle`], [`audit`], [`events`]: counters shared by all nodes, the audit trail, live views.
 
 pub mod actor;
@@ -16,8 +17,10 @@ pub mod paging;
 pub mod slice;
 pub mod state;
 pub mod throttle;
+pub mod time;
 
 pub use actor::{Access, Actor, Grant, Permission};
 pub use http::{ApiResult, JsonBody, PathId, QueryParams};
 pub use slice::{Job, Slice};
 pub use state::AppState;
+pub use time::Timestamp;
