@@ -6,14 +6,54 @@
 //! Sends `NOTIFY ctops_changes` with `vitals`, `status` and `hosts`; [`watch`] turns these into live views.
 //!
 //! Invariants:
-//! - A row of `host_vitals` exists exactly while the host is not deleted. It carries everything the list sorts and
+//! - A row of `host_vitals` exists exactly while the host is not deleted. It repeats everything the list sorts and
 //!   filters by, so that lists and counts read this one narrow table.
-//! - Vitals move forward only by the agent's clock, `last_seen_at` only by ours.
+//! - Figures move forward only by the agent's clock, `last_seen_at` only by ours.
 //! - Nothing writes `hosts` or `host_vitals` but this slice; the agents slice calls [`create`], [`reidentify`],
 //!   [`set_status`] and [`soft_delete`]. Rows are locked in the order agents, vitals (by id), hosts.
 
+use std::sync::Arc;
+
+use ctops_base::{Clock, Role};
+use ctops_pg::Pool;
+use ctops_slice::{Access, Permission, Slice};
+use utoipa_axum::routes;
+
+mod changes;
+mod consume;
+mod http;
+mod jobs;
 mod model;
 mod service;
+mod store;
+#[cfg(test)]
+mod store_tests;
+pub mod watch;
 
-pub use model::{HostIdentity, HostStatus, NewHost};
-pub use service::{create, reidentify, set_status, soft_delete};
+pub use consume::{MetricsConsumer, StatusConsumer};
+pub use model::{
+    FacetValue, Facets, FleetSummary, HostDetail, HostFilter, HostIdentity, HostListInput, HostQuery, HostRow,
+    HostStatus, NewHost, Sort, SortKey, Vital,
+};
+pub use service::{create, find_host, fleet_facets, fleet_summary, list_hosts, reidentify, set_status, soft_delete};
+
+/// See the fleet, the list and host pages.
+pub static HOSTS_READ: Permission =
+    Permission { name: "hosts.read", roles: &Role::ALL, about: "See the fleet, the list of hosts and host pages." };
+
+/// The slice.
+pub fn slice(pool: &Pool, clock: &Clock) -> Slice {
+    let read = Access::Needs(&HOSTS_READ);
+    Slice::new("hosts")
+        .permissions(&[&HOSTS_READ])
+        .operation(read, routes!(http::list_hosts))
+        .operation(read, routes!(http::host_summary))
+        .operation(read, routes!(http::host_facets))
+        .operation(read, routes!(http::get_host))
+        .operation(read, routes!(http::host_samples))
+        .operation(read, routes!(http::follow_host))
+        .operation(read, routes!(http::follow_topics))
+        .consumer(Arc::new(MetricsConsumer))
+        .consumer(Arc::new(StatusConsumer))
+        .job(Arc::new(jobs::MakePartitions::new(pool.clone(), clock.clone())))
+}

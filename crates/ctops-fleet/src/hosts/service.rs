@@ -1,28 +1,144 @@
-//! Decisions about hosts.
+//! Decisions about hosts: what people may see, and how records appear, change and disappear.
 
-use chrono::{DateTime, Utc};
-use ctops_base::Problem;
-use ctops_pg::Tx;
+use chrono::{DateTime, TimeDelta, Utc};
+use ctops_base::{Page, Problem};
+use ctops_pg::notify::{CHANGES, notify};
+use ctops_pg::{Pool, Tx};
+use ctops_slice::Actor;
 use uuid::Uuid;
 
-use super::model::{HostIdentity, HostStatus, NewHost};
+use super::model::{
+    Facets, FleetSummary, HostDetail, HostIdentity, HostQuery, HostRow, HostStatus, NewHost, Sample,
+    StatusUpdate,
+};
+use super::store::{self, Window};
+use super::{HOSTS_READ, changes};
+
+/// One page of the list (hosts 11 to 15).
+///
+/// # Errors
+/// `forbidden` without `hosts.read`; `internal` when the database fails.
+pub async fn list_hosts(
+    pool: &Pool,
+    actor: &Actor,
+    query: &HostQuery,
+    now: DateTime<Utc>,
+) -> Result<Page<HostRow>, Problem> {
+    let grant = actor.grant(&HOSTS_READ)?;
+    let total = store::count(pool, &grant, &query.filter, now).await.map_err(Problem::internal)?;
+    let Some(window) = window(query.page.offset(), query.page.limit(), total) else {
+        return Ok(Page { items: Vec::new(), total, request: query.page });
+    };
+    let mut items =
+        store::page(pool, &grant, &query.filter, query.sort, window, now).await.map_err(Problem::internal)?;
+    if window.from_the_end {
+        items.reverse();
+    }
+    Ok(Page { items, total, request: query.page })
+}
+
+/// Where a page lies, seen from the nearer end of the list: what lies between has to be sorted. None beyond the end.
+fn window(offset: i64, limit: i64, total: i64) -> Option<Window> {
+    let left = total - offset;
+    let limit = limit.min(left);
+    if left <= 0 {
+        None
+    } else if offset <= left - limit {
+        Some(Window { from_the_end: false, offset, limit })
+    } else {
+        Some(Window { from_the_end: true, offset: left - limit, limit })
+    }
+}
+
+/// The figures of the overview (hosts 7, 8).
+///
+/// # Errors
+/// `forbidden` without `hosts.read`; `internal` when the database fails.
+pub async fn fleet_summary(pool: &Pool, actor: &Actor, now: DateTime<Utc>) -> Result<FleetSummary, Problem> {
+    let grant = actor.grant(&HOSTS_READ)?;
+    store::summary(pool, &grant, now).await.map_err(Problem::internal)
+}
+
+/// What the list can be narrowed by (hosts 9, 14).
+///
+/// # Errors
+/// `forbidden` without `hosts.read`; `internal` when the database fails.
+pub async fn fleet_facets(pool: &Pool, actor: &Actor) -> Result<Facets, Problem> {
+    let grant = actor.grant(&HOSTS_READ)?;
+    let groups = store::facet_groups(pool, &grant).await.map_err(Problem::internal)?;
+    Ok(Facets::of(&groups))
+}
+
+/// One host in full.
+///
+/// # Errors
+/// `forbidden` without `hosts.read`; `not_found`; `internal` when the database fails.
+pub async fn find_host(pool: &Pool, actor: &Actor, id: Uuid) -> Result<HostDetail, Problem> {
+    let grant = actor.grant(&HOSTS_READ)?;
+    store::find(pool, &grant, id).await.map_err(Problem::internal)?.ok_or_else(absent)
+}
+
+/// Checks that the actor may follow a host.
+///
+/// # Errors
+/// `forbidden` without `hosts.read`; `not_found`; `internal` when the database fails.
+pub(super) async fn check_host(pool: &Pool, actor: &Actor, id: Uuid) -> Result<(), Problem> {
+    let grant = actor.grant(&HOSTS_READ)?;
+    let there = store::exists(pool, &grant, id).await.map_err(Problem::internal)?;
+    if there { Ok(()) } else { Err(absent()) }
+}
+
+/// The raw samples of the last `span`, oldest first.
+///
+/// # Errors
+/// `forbidden` without `hosts.read`; `not_found`; `internal` when the database fails.
+pub(super) async fn recent_samples(
+    pool: &Pool,
+    actor: &Actor,
+    id: Uuid,
+    span: TimeDelta,
+    now: DateTime<Utc>,
+) -> Result<Vec<Sample>, Problem> {
+    check_host(pool, actor, id).await?;
+    let grant = actor.grant(&HOSTS_READ)?;
+    store::samples(pool, &grant, id, now - span).await.map_err(Problem::internal)
+}
 
 /// Adds a host and its empty vitals, and announces it on `ctops_changes` when `tx` commits.
 ///
 /// # Errors
 /// `already_exists` when a live host of the organisation has this hostname, whatever its case; `tx` stays usable.
 /// `internal` when the database fails.
-pub async fn create(_tx: &mut Tx<'_>, _host: &NewHost, _now: DateTime<Utc>) -> Result<(), Problem> {
-    Err(Problem::unavailable("not there yet"))
+pub async fn create(tx: &mut Tx<'_>, host: &NewHost, now: DateTime<Utc>) -> Result<(), Problem> {
+    if !store::insert_host(tx, host, now).await.map_err(Problem::internal)? {
+        return Err(name_taken());
+    }
+    let version = host.identity.agent_version.as_deref();
+    store::insert_vitals(tx, host.id, host.status, version, now).await.map_err(Problem::internal)?;
+    announce(tx, changes::HOSTS, Some(host.org_id)).await.map_err(Problem::internal)
 }
 
-/// Replaces what a machine says about itself, when an agent adopts a host. Absent values leave the known ones alone.
+/// Replaces what a machine says about itself, when an agent adopts a host. Absent values leave the known ones alone;
+/// the lists of addresses are always replaced.
 ///
 /// # Errors
 /// `not_found` for a deleted or unknown host; `already_exists` when another live host has this hostname, in which
 /// case `tx` has failed; `internal` when the database fails.
-pub async fn reidentify(_tx: &mut Tx<'_>, _id: Uuid, _as: &HostIdentity, _now: DateTime<Utc>) -> Result<(), Problem> {
-    Err(Problem::unavailable("not there yet"))
+pub async fn reidentify(
+    tx: &mut Tx<'_>,
+    id: Uuid,
+    identity: &HostIdentity,
+    now: DateTime<Utc>,
+) -> Result<(), Problem> {
+    let locked = store::lock_hosts(tx, &[id]).await.map_err(Problem::internal)?;
+    let Some(&(_, org_id)) = locked.first() else { return Err(absent()) };
+    store::replace_identity(tx, id, identity, now).await.map_err(|error| {
+        let taken = error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation);
+        if taken { name_taken() } else { Problem::internal(error) }
+    })?;
+    let version = std::slice::from_ref(&identity.agent_version);
+    store::copy_to_vitals(tx, &[id], version).await.map_err(Problem::internal)?;
+    announce(tx, changes::HOSTS, Some(org_id)).await.map_err(Problem::internal)
 }
 
 /// Gives hosts a status and announces it on `ctops_changes` when `tx` commits. Hosts that have it already and deleted
@@ -32,12 +148,27 @@ pub async fn reidentify(_tx: &mut Tx<'_>, _id: Uuid, _as: &HostIdentity, _now: D
 /// # Errors
 /// `internal` when the database fails.
 pub async fn set_status(
-    _tx: &mut Tx<'_>,
-    _ids: &[Uuid],
-    _status: HostStatus,
-    _now: DateTime<Utc>,
+    tx: &mut Tx<'_>,
+    ids: &[Uuid],
+    status: HostStatus,
+    now: DateTime<Utc>,
 ) -> Result<u64, Problem> {
-    Err(Problem::unavailable("not there yet"))
+    let mut ids = ids.to_vec();
+    ids.sort_unstable();
+    ids.dedup();
+    let updates: Vec<_> = ids.into_iter().map(|host_id| StatusUpdate { host_id, status, at: now }).collect();
+    apply_statuses(tx, &updates).await.map_err(Problem::internal)
+}
+
+/// Writes statuses, one per host, and announces them. Returns how many changed.
+pub(super) async fn apply_statuses(tx: &mut Tx<'_>, updates: &[StatusUpdate]) -> Result<u64, sqlx::Error> {
+    let ids: Vec<Uuid> = updates.iter().map(|update| update.host_id).collect();
+    store::lock_hosts(tx, &ids).await?;
+    let orgs = store::change_status(tx, updates).await?;
+    if !orgs.is_empty() {
+        announce(tx, changes::STATUS, changes::only(orgs.iter().copied())).await?;
+    }
+    Ok(orgs.len() as u64)
 }
 
 /// Takes a host out of every list and count at once, keeping its record, and announces it. Returns whether it was
@@ -45,6 +176,51 @@ pub async fn set_status(
 ///
 /// # Errors
 /// `internal` when the database fails.
-pub async fn soft_delete(_tx: &mut Tx<'_>, _id: Uuid, _now: DateTime<Utc>) -> Result<bool, Problem> {
-    Err(Problem::unavailable("not there yet"))
+pub async fn soft_delete(tx: &mut Tx<'_>, id: Uuid, now: DateTime<Utc>) -> Result<bool, Problem> {
+    let Some(org_id) = store::remove_vitals(tx, id).await.map_err(Problem::internal)? else {
+        return Ok(false);
+    };
+    store::mark_deleted(tx, id, now).await.map_err(Problem::internal)?;
+    announce(tx, changes::HOSTS, Some(org_id)).await.map_err(Problem::internal)?;
+    Ok(true)
+}
+
+/// Tells all nodes, when `tx` commits, what browsers show differently now.
+pub(super) async fn announce(
+    tx: &mut Tx<'_>,
+    kinds: changes::Kinds,
+    org: Option<Uuid>,
+) -> Result<(), sqlx::Error> {
+    notify(&mut **tx, CHANGES, &changes::payload(kinds, org)).await
+}
+
+fn absent() -> Problem {
+    Problem::not_found("host")
+}
+
+fn name_taken() -> Problem {
+    Problem::new(
+        ctops_base::ProblemKind::Conflict,
+        "already_exists",
+        "a host of the organisation has this host name already",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Spec: hosts 12, 18
+    #[test]
+    fn window_in_the_later_half_is_counted_from_the_end() {
+        let ahead = |offset, limit| Some(Window { from_the_end: false, offset, limit });
+        let behind = |offset, limit| Some(Window { from_the_end: true, offset, limit });
+        assert_eq!(window(0, 50, 120), ahead(0, 50));
+        assert_eq!(window(50, 50, 120), behind(20, 50));
+        assert_eq!(window(100, 50, 120), behind(0, 20), "the last page is short");
+        assert_eq!(window(150, 50, 120), None, "beyond the end");
+        assert_eq!(window(0, 50, 0), None);
+        assert_eq!(window(0, 50, 7), ahead(0, 7));
+        assert_eq!(window(i64::from(u32::MAX) * 200, 200, 120), None);
+    }
 }

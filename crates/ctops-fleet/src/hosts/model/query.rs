@@ -6,13 +6,13 @@ use ctops_slice::paging::{PageSizes, parse_page};
 use super::{HostStatus, Vital};
 
 /// Page sizes of the list (hosts 12).
-pub const PAGE_SIZES: PageSizes = PageSizes { allowed: &[25, 50, 100, 200], default: 50 };
+const PAGE_SIZES: PageSizes = PageSizes { allowed: &[25, 50, 100, 200], default: 50 };
 /// Longest search, characters (api-conventions 12).
 const MAX_SEARCH_CHARS: usize = 200;
 /// Longest value of the other filters, characters: what agents may report.
 const MAX_LABEL_CHARS: usize = ctops_proto::limits::MAX_LABEL_CHARS;
 /// Filter value that stands for "not known": operating system, architecture and agent version may be absent.
-pub const UNKNOWN: &str = "unknown";
+pub(in crate::hosts) const UNKNOWN: &str = "unknown";
 
 /// What the list is sorted by (hosts 15).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,11 +124,18 @@ impl HostQuery {
         let mut wrong = Vec::new();
         let filter = HostFilter {
             search: bounded("search", input.search, MAX_SEARCH_CHARS, &mut wrong),
-            status: known("status", input.status, HostStatus::parse, "online, offline, pending, unknown", &mut wrong),
+            status: known(
+                "status",
+                input.status,
+                HostStatus::parse,
+                "online, offline, pending, unknown",
+                &mut wrong,
+            ),
             os: bounded("os", input.os, MAX_LABEL_CHARS, &mut wrong),
             arch: bounded("arch", input.arch, MAX_LABEL_CHARS, &mut wrong),
             agent_version: bounded("agent_version", input.agent_version, MAX_LABEL_CHARS, &mut wrong),
-            stale: known("stale", input.stale, |text| text.parse().ok(), "true, false", &mut wrong).unwrap_or(false),
+            stale: known("stale", input.stale, |text| text.parse().ok(), "true, false", &mut wrong)
+                .unwrap_or(false),
             hot: known("hot", input.hot, Vital::parse, "cpu, memory, disk", &mut wrong),
         };
         let keys = "hostname, os, cpu, memory, disk, last_seen, status, each also with - before it";
