@@ -1,0 +1,30 @@
+//! Metrics of this node. Labels come from closed lists.
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+
+pub(crate) const CONNECTIONS: &str = "ctops_ingest_connections";
+pub(crate) const HANDSHAKES: &str = "ctops_ingest_handshakes_total";
+pub(crate) const STREAMS: &str = "ctops_ingest_streams";
+pub(crate) const STREAMS_ENDED: &str = "ctops_ingest_streams_ended_total";
+pub(crate) const HEARTBEATS: &str = "ctops_ingest_heartbeats_total";
+pub(crate) const CORRECTED: &str = "ctops_ingest_heartbeats_corrected_total";
+pub(crate) const ACK_SECONDS: &str = "ctops_ingest_ack_seconds";
+pub(crate) const REFUSED: &str = "ctops_ingest_refused_total";
+pub(crate) const REGISTRATIONS: &str = "ctops_ingest_registrations_total";
+pub(crate) const RENEWALS: &str = "ctops_ingest_renewals_total";
+pub(crate) const LEASE_LAPSES: &str = "ctops_ingest_node_lease_lapses_total";
+
+/// Describes every metric of this crate to the recorder.
+pub fn describe_metrics() {
+    describe_gauge!(CONNECTIONS, Unit::Count, "open connections");
+    describe_counter!(HANDSHAKES, Unit::Count, "finished TLS handshakes by outcome");
+    describe_gauge!(STREAMS, Unit::Count, "open heartbeat streams");
+    describe_counter!(STREAMS_ENDED, Unit::Count, "ended heartbeat streams by reason");
+    describe_counter!(HEARTBEATS, Unit::Count, "heartbeats made durable and acknowledged");
+    describe_counter!(CORRECTED, Unit::Count, "heartbeats of which something was cut, clamped or left out");
+    describe_histogram!(ACK_SECONDS, Unit::Seconds, "time from reading a heartbeat to its being durable");
+    describe_counter!(REFUSED, Unit::Count, "calls refused before they reached their method, by reason");
+    describe_counter!(REGISTRATIONS, Unit::Count, "answers to Register by status");
+    describe_counter!(RENEWALS, Unit::Count, "answers to RenewCertificate by outcome");
+    describe_counter!(LEASE_LAPSES, Unit::Count, "times this node regained a lease that had run out");
+}

@@ -1,0 +1,431 @@
+//! The life of one accepted stream.
+
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use ctops_base::id::new_id;
+use ctops_fleet::agents::{ClientCertificate, LeaseEnd, stream_identity};
+use ctops_proto::agent::HeartbeatRequest;
+use ctops_proto::limits::{DEFAULT_HEARTBEAT_INTERVAL_SECS, HEARTBEAT_INTERVAL_SECS};
+use ctops_proto::queue::Report;
+use ctops_queue::{PublishError, Topic};
+use futures_util::stream::FuturesOrdered;
+use futures_util::{FutureExt, StreamExt};
+use prost::Message;
+use tokio::time::{Instant, Sleep};
+use tonic::{Status, Streaming};
+use uuid::Uuid;
+
+use super::facts::FactsGate;
+use super::live::{Mailbox, Signal, Signals};
+use super::replies::{Gone, Replies, ReplyStream};
+use super::{Agent, lease};
+use crate::listener::Peer;
+use crate::measure;
+use crate::node::Node;
+use crate::status::from_transport;
+use crate::validate;
+
+/// A lease ends after this many intervals without a heartbeat (hosts 1).
+const SILENT_INTERVALS: u32 = 2;
+/// How long an ending stream waits for its last reports to become durable, and for its end to be announced, before the
+/// agent is told. The announcement goes on afterwards.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+type Stored = Pin<Box<dyn Future<Output = Result<Instant, PublishError>> + Send>>;
+
+/// Everything a stream owns.
+pub(super) struct Session {
+    node: Arc<Node>,
+    peer: Arc<Peer>,
+    agent: Agent,
+    inbound: Streaming<HeartbeatRequest>,
+    half_closed: bool,
+    replies: Replies,
+    mailbox: Arc<Mailbox>,
+    /// The stream is known on this node; a newer one of the agent may have taken its place since.
+    entered: bool,
+    /// The session under which the lease is announced; none before the first report and after silence.
+    lease: Option<Uuid>,
+    rhythm: Rhythm,
+    silence: Pin<Box<Sleep>>,
+    facts: FactsGate,
+    in_flight: FuturesOrdered<Stored>,
+    /// Reports that are durable but not acknowledged yet.
+    unacknowledged: usize,
+    /// The newest certificate in the database when the stream opened.
+    waiting_certificate: Option<ClientCertificate>,
+    pushed_serial: Option<String>,
+}
+
+/// Why a stream ends.
+enum End {
+    /// The agent closed it.
+    Closed,
+    /// The transport broke, or a message could not be read.
+    Broken(Status),
+    /// The queue or the database failed us.
+    Failed(Status),
+    Superseded,
+    Revoked,
+    Shutdown,
+}
+
+impl From<Gone> for End {
+    fn from(_: Gone) -> Self {
+        End::Closed
+    }
+}
+
+impl From<PublishError> for End {
+    fn from(error: PublishError) -> Self {
+        tracing::warn!(error = %ctops_base::problem::error_chain(&error), "a report could not be stored");
+        End::Failed(Status::unavailable("reports cannot be stored right now"))
+    }
+}
+
+impl Session {
+    pub(super) fn new(
+        node: Arc<Node>,
+        peer: Arc<Peer>,
+        agent: Agent,
+        inbound: Streaming<HeartbeatRequest>,
+        waiting_certificate: Option<ClientCertificate>,
+    ) -> Result<(Self, ReplyStream), Status> {
+        let (replies, stream) = Replies::channel()?;
+        let mailbox = Mailbox::new(agent.agent_id.clone(), peer.certificate()?.serial_hex.clone());
+        let rhythm = Rhythm::new(Instant::now());
+        let session = Self {
+            silence: Box::pin(tokio::time::sleep_until(rhythm.deadline())),
+            node,
+            peer,
+            agent,
+            inbound,
+            half_closed: false,
+            replies,
+            mailbox,
+            entered: false,
+            lease: None,
+            rhythm,
+            facts: FactsGate::default(),
+            in_flight: FuturesOrdered::new(),
+            unacknowledged: 0,
+            waiting_certificate,
+            pushed_serial: None,
+        };
+        Ok((session, stream))
+    }
+
+    /// Serves the stream to its end, whatever happens in between.
+    pub(super) async fn run(mut self, first: HeartbeatRequest) {
+        metrics::gauge!(measure::STREAMS).increment(1);
+        tracing::debug!(agent.id = %self.agent.agent_id, "a heartbeat stream was opened");
+        let end = match AssertUnwindSafe(self.serve(first)).catch_unwind().await {
+            Ok(Err(end)) => end,
+            Ok(Ok(never)) => match never {},
+            Err(_) => {
+                tracing::error!(agent.id = %self.agent.agent_id, "a heartbeat stream failed inside the server");
+                End::Failed(Status::internal("the stream failed"))
+            }
+        };
+        self.finish(end).await;
+        metrics::gauge!(measure::STREAMS).decrement(1);
+    }
+
+    async fn serve(&mut self, first: HeartbeatRequest) -> Result<std::convert::Infallible, End> {
+        self.accept(first).await?;
+        loop {
+            let may_read =
+                !self.half_closed && self.in_flight.len() + self.unacknowledged < self.node.limits.in_flight;
+            if self.half_closed && self.in_flight.is_empty() && self.unacknowledged == 0 {
+                return Err(End::Closed);
+            }
+            tokio::select! {
+                biased;
+                signals = self.mailbox.receive() => self.obey(signals).await?,
+                Some(stored) = self.in_flight.next(), if !self.in_flight.is_empty() => self.stored(stored?),
+                sent = self.replies.ack(), if self.unacknowledged > 0 => {
+                    sent?;
+                    self.acknowledged().await?;
+                }
+                message = self.inbound.message(), if may_read => match message {
+                    Ok(Some(message)) => self.accept(message).await?,
+                    Ok(None) => self.half_closed = true,
+                    Err(status) => return Err(End::Broken(from_transport(status))),
+                },
+                () = &mut self.silence, if self.lease.is_some() => self.check_silence(may_read),
+            }
+        }
+    }
+
+    /// Takes one heartbeat: begins a lease when there is none, and hands the report to the queue.
+    async fn accept(&mut self, message: HeartbeatRequest) -> Result<(), End> {
+        let received_at_ms = self.node.agents.clock.now_ms();
+        let checked = validate::heartbeat(&message, received_at_ms);
+        drop(message);
+        self.rhythm.heard(Instant::now(), checked.interval_seconds, self.lease.is_none());
+        if checked.corrected {
+            metrics::counter!(measure::CORRECTED).increment(1);
+        }
+        let session_id = match self.lease {
+            Some(session_id) => session_id,
+            None => self.begin_lease().await?,
+        };
+        let facts = self.facts.admit(&checked.facts, Instant::now()).then_some(checked.facts);
+        let report = Report {
+            host_id: self.agent.host_id.to_string(),
+            org_id: self.agent.org_id.to_string(),
+            agent_id: self.agent.agent_id.clone(),
+            received_at_ms,
+            recorded_at_ms: checked.recorded_at_ms,
+            clock_skewed: checked.clock_skewed,
+            cpu_centi: checked.cpu_centi,
+            memory_centi: checked.memory_centi,
+            disk_centi: checked.disk_centi,
+            uptime_seconds: checked.uptime_seconds,
+            is_sample: checked.is_sample,
+            facts,
+            session_id: session_id.to_string(),
+        };
+        self.publish(&report);
+        Ok(())
+    }
+
+    fn publish(&mut self, report: &Report) {
+        let queue = Arc::clone(&self.node.queue);
+        let key = Bytes::copy_from_slice(self.agent.host_id.as_bytes());
+        let payload = Bytes::from(report.encode_to_vec());
+        let began = Instant::now();
+        self.in_flight.push_back(Box::pin(async move {
+            queue.publish(Topic::METRICS_RAW, key, payload).await.map(|()| began)
+        }));
+    }
+
+    fn stored(&mut self, began: Instant) {
+        self.unacknowledged += 1;
+        metrics::counter!(measure::HEARTBEATS).increment(1);
+        metrics::histogram!(measure::ACK_SECONDS).record(began.elapsed().as_secs_f64());
+    }
+
+    /// After the first acknowledgement a certificate that waited when the stream opened is delivered.
+    async fn acknowledged(&mut self) -> Result<(), End> {
+        self.unacknowledged -= 1;
+        match self.waiting_certificate.take() {
+            Some(certificate) => self.push(certificate).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Announces a new lease and takes the place of an older stream of this agent.
+    async fn begin_lease(&mut self) -> Result<Uuid, End> {
+        let gate = self.node.streams.gate(&self.agent.agent_id).await;
+        if self.entered && !self.node.streams.is_current(&self.mailbox) {
+            return Err(End::Superseded);
+        }
+        let session_id = new_id();
+        lease::begin(&self.node, &self.agent, session_id, self.rhythm.interval_seconds()).await?;
+        self.node.streams.enter(&self.mailbox);
+        drop(gate);
+        self.entered = true;
+        self.lease = Some(session_id);
+        self.silence.as_mut().reset(self.rhythm.deadline());
+        // A revocation that was announced before the stream could be reached must not be missed.
+        if self.node.tls.revoked().contains(&self.peer.certificate().map_err(End::Failed)?.serial_hex) {
+            return Err(End::Revoked);
+        }
+        Ok(session_id)
+    }
+
+    async fn obey(&mut self, signals: Signals) -> Result<(), End> {
+        if signals.has(Signal::Revoked) {
+            return Err(End::Revoked);
+        }
+        if signals.has(Signal::Superseded) {
+            return Err(End::Superseded);
+        }
+        if signals.has(Signal::Shutdown) {
+            return Err(End::Shutdown);
+        }
+        if signals.has(Signal::BeginAgain) && self.lease.is_some() {
+            self.begin_lease().await?;
+        }
+        if signals.has(Signal::Certificate) {
+            match stream_identity(&self.node.agents.pool, &self.agent.agent_id).await {
+                Ok(Some(identity)) => {
+                    if let Some(certificate) = identity.certificate {
+                        self.push(certificate).await?;
+                    }
+                }
+                Ok(None) => return Err(End::Failed(Status::not_found("agent is not known"))),
+                // The certificate stays in the database and is delivered when the agent connects next.
+                Err(problem) => {
+                    tracing::warn!(cause = problem.cause_chain(), "a certificate was not delivered yet")
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Delivers `certificate` if the agent needs it. Agents of the original product end their process when they receive
+    /// one, so one they have already must never be sent.
+    async fn push(&mut self, certificate: ClientCertificate) -> Result<(), End> {
+        let presented = self.peer.certificate().map_err(End::Failed)?;
+        let is_known = certificate.serial == presented.serial_hex
+            || self.peer.has_received(&certificate.serial)
+            || self.pushed_serial.as_ref() == Some(&certificate.serial);
+        if is_known || certificate.not_after <= presented.not_after {
+            return Ok(());
+        }
+        self.pushed_serial = Some(certificate.serial.clone());
+        self.replies.certificate(certificate, self.node.agents.trust.agent_ca_bundle()).await?;
+        Ok(())
+    }
+
+    /// Ends the lease, but not the stream, when nothing was heard for two intervals: the next heartbeat begins a new one.
+    /// Silence while we do not read, or still store what was read, is ours and does not count.
+    fn check_silence(&mut self, may_read: bool) {
+        let now = Instant::now();
+        let deadline = self.rhythm.deadline();
+        if !may_read || !self.in_flight.is_empty() {
+            self.silence.as_mut().reset(now + self.rhythm.interval());
+        } else if deadline > now {
+            self.silence.as_mut().reset(deadline);
+        } else if let Some(session_id) = self.lease.take() {
+            tracing::info!(agent.id = %self.agent.agent_id, "an agent fell silent");
+            let (node, agent) = (Arc::clone(&self.node), self.agent.clone());
+            self.node
+                .tasks
+                .spawn(async move { lease::end(&node, &agent, session_id, LeaseEnd::Silent).await });
+        }
+    }
+
+    /// Acknowledges what becomes durable in a short time, announces the end and tells the agent.
+    async fn finish(mut self, end: End) {
+        if matches!(end, End::Shutdown) {
+            let _out_of_time = tokio::time::timeout(LAST_WORDS, self.settle()).await;
+        }
+        let (label, reason, status) = match end {
+            End::Closed => ("closed", Some(LeaseEnd::Closed), None),
+            End::Broken(status) => ("broken", Some(LeaseEnd::Closed), Some(status)),
+            End::Failed(status) => ("failed", Some(LeaseEnd::Closed), Some(status)),
+            // The newer stream owns the lease now; this end is nobody's business.
+            End::Superseded => {
+                ("superseded", None, Some(Status::aborted("a newer stream of this agent took over")))
+            }
+            End::Revoked => {
+                ("revoked", Some(LeaseEnd::Revoked), Some(Status::permission_denied("agent is revoked")))
+            }
+            End::Shutdown => {
+                ("shutdown", Some(LeaseEnd::Shutdown), Some(Status::unavailable("server is stopping")))
+            }
+        };
+        metrics::counter!(measure::STREAMS_ENDED, "reason" => label).increment(1);
+        tracing::debug!(agent.id = %self.agent.agent_id, reason = label, "a heartbeat stream ended");
+        let Self { node, agent, mailbox, replies, lease, .. } = self;
+        node.streams.leave(&mailbox);
+        let (Some(session_id), Some(reason)) = (lease, reason) else {
+            replies.end(status);
+            return;
+        };
+        let mut announced = Box::pin(lease::end(&node, &agent, session_id, reason));
+        let in_time = tokio::time::timeout(LAST_WORDS, &mut announced).await.is_ok();
+        replies.end(status);
+        if !in_time {
+            announced.await;
+        }
+    }
+
+    async fn settle(&mut self) {
+        while let Some(Ok(began)) = self.in_flight.next().await {
+            self.stored(began);
+        }
+        while self.unacknowledged > 0 && self.replies.ack().await.is_ok() {
+            self.unacknowledged -= 1;
+        }
+    }
+}
+
+/// How often the agent is heard.
+struct Rhythm {
+    interval: Duration,
+    announced: bool,
+    last: Instant,
+}
+
+impl Rhythm {
+    fn new(now: Instant) -> Self {
+        let interval = Duration::from_secs(u64::from(DEFAULT_HEARTBEAT_INTERVAL_SECS));
+        Self { interval, announced: false, last: now }
+    }
+
+    /// Notes a heartbeat. Agents of the original product do not say their interval; when one was thought silent and speaks
+    /// again, the pause it made is taken as its interval, so that it is not thought silent each time.
+    fn heard(&mut self, now: Instant, interval_seconds: Option<u32>, was_silent: bool) {
+        if let Some(seconds) = interval_seconds {
+            self.interval = Duration::from_secs(u64::from(seconds));
+            self.announced = true;
+        } else if was_silent && !self.announced {
+            let longest = Duration::from_secs(u64::from(*HEARTBEAT_INTERVAL_SECS.end()));
+            let pause = now.duration_since(self.last);
+            self.interval = self.interval.max(pause).min(longest);
+        }
+        self.last = now;
+    }
+
+    fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    fn interval_seconds(&self) -> u32 {
+        u32::try_from(self.interval.as_secs()).unwrap_or(DEFAULT_HEARTBEAT_INTERVAL_SECS)
+    }
+
+    fn deadline(&self) -> Instant {
+        self.last + self.interval * SILENT_INTERVALS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Spec: hosts 1, 2
+    #[test]
+    fn rhythm_when_the_interval_is_not_announced_allows_sixty_seconds() {
+        let start = Instant::now();
+        let mut rhythm = Rhythm::new(start);
+        rhythm.heard(start, None, true);
+        assert_eq!(rhythm.deadline(), start + 60 * SECOND);
+        rhythm.heard(start + 29 * SECOND, None, false);
+        assert_eq!(rhythm.deadline(), start + 89 * SECOND);
+    }
+
+    /// Spec: hosts 1
+    #[test]
+    fn rhythm_when_the_interval_is_announced_allows_twice_as_long() {
+        let start = Instant::now();
+        let mut rhythm = Rhythm::new(start);
+        rhythm.heard(start, Some(5), true);
+        assert_eq!((rhythm.interval_seconds(), rhythm.deadline()), (5, start + 10 * SECOND));
+    }
+
+    #[test]
+    fn rhythm_when_a_silent_agent_speaks_again_learns_its_pause() {
+        let start = Instant::now();
+        let mut rhythm = Rhythm::new(start);
+        rhythm.heard(start, None, true);
+        rhythm.heard(start + 120 * SECOND, None, true);
+        assert_eq!(rhythm.interval_seconds(), 120);
+        rhythm.heard(start + 5000 * SECOND, None, true);
+        assert_eq!(rhythm.interval_seconds(), 300, "bounded by the longest interval");
+        let mut announced = Rhythm::new(start);
+        announced.heard(start, Some(30), true);
+        announced.heard(start + 120 * SECOND, None, true);
+        assert_eq!(announced.interval_seconds(), 30, "what was announced counts");
+    }
+}
