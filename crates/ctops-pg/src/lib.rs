@@ -14,4 +14,4 @@ pub mod partitions;
 mod pool;
 pub mod schema;
 
-pub use pool::{ConnectOptions, PgError, Pool, Tx, WEB_STATEMENT_TIMEOUT, connect, ping};
+pub use pool::{ConnectOptions, PgError, Pool, Tx, WEB_STATEMENT_TIMEOUT, connect, ping, server_version};

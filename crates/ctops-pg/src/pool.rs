@@ -127,6 +127,17 @@ pub async fn ping(pool: &Pool) -> Result<(), PgError> {
         .map_err(PgError::Unreachable)
 }
 
+/// The server's version as a number: 150018 is 15.18.
+///
+/// # Errors
+/// [`PgError::Unreachable`] when the query fails.
+pub async fn server_version(pool: &Pool) -> Result<i32, PgError> {
+    sqlx::query_scalar("SELECT current_setting('server_version_num')::integer")
+        .fetch_one(pool)
+        .await
+        .map_err(PgError::Unreachable)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

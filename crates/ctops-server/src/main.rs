@@ -1,3 +1,96 @@
 //! The `ct-ops` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use ctops_server::settings::{REGISTRY, Settings};
+use ctops_server::{admin, composition, serve};
+
+#[derive(Parser)]
+#[command(name = "ct-ops", version, about = "Self-hosted monitoring and operations for server fleets")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server: web, ingest and consumers in one process.
+    Serve,
+    /// Bring the database schema up to date, or only look with --check.
+    Migrate {
+        /// Change nothing; exit with an error when the schema is not current.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Look at the settings.
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Work on the running installation from the server's own machine.
+    Admin {
+        #[command(subcommand)]
+        command: admin::AdminCommand,
+    },
+    /// Print the web API's OpenAPI document.
+    Openapi,
+}
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// Check the environment and name every mistake.
+    Check,
+    /// Print every setting with where it came from; secrets are masked.
+    Print,
+    /// Print the settings reference (Markdown).
+    Reference,
+    /// Print an example environment file.
+    Example,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match &cli.command {
+        Command::Openapi => return print(&composition::api_document()),
+        Command::Config { command: ConfigCommand::Reference } => return print(&REGISTRY.reference("ct-ops")),
+        Command::Config { command: ConfigCommand::Example } => return print(&REGISTRY.example()),
+        _ => {}
+    }
+    let settings = match Settings::load(std::env::vars()) {
+        Ok(settings) => settings,
+        Err(mistakes) => {
+            for mistake in mistakes {
+                eprintln!("ct-ops: {mistake}");
+            }
+            return ExitCode::from(2);
+        }
+    };
+    if let Command::Config { command } = &cli.command {
+        return match command {
+            ConfigCommand::Print => print(&settings.values.print().join("\n")),
+            _ => print("the settings are in order"),
+        };
+    }
+    let result = match cli.command {
+        Command::Serve => serve::run(settings),
+        Command::Migrate { check } => admin::migrate(&settings, check),
+        Command::Admin { command } => admin::run(&settings, command),
+        Command::Config { .. } | Command::Openapi => Ok(()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ct-ops: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    use std::io::Write;
+    match writeln!(std::io::stdout(), "{}", text.trim_end()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}

@@ -31,7 +31,7 @@ pub struct AuditEvent {
     pub org_id: Option<Uuid>,
     /// Who.
     pub by: By,
-    /// `noun.past-verb`, for example `enrolment_token.created`.
+    /// `noun.past-verb`, for example `session.ended`.
     pub action: &'static str,
     /// Kind of thing acted on.
     pub target_type: &'static str,

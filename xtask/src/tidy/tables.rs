@@ -68,6 +68,7 @@ pub(super) fn check(sources: &[Source]) -> Vec<String> {
 fn is_product(path: &str) -> bool {
     path.ends_with(".rs")
         && path.contains("/src/")
+        && !path.starts_with("crates/ctops-testkit/")
         && !path.ends_with("tests.rs")
         && !path.contains("/tests/")
 }

@@ -48,6 +48,11 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
+    /// The directory as another process prepared it.
+    pub(super) fn at(root: &Path) -> Self {
+        Self { root: root.canonicalize().unwrap_or_else(|_| root.to_path_buf()) }
+    }
+
     /// Makes the directories that are missing and checks that `account` can use them.
     pub(super) fn prepare(root: &Path, account: &Account) -> Result<Self, EmbeddedError> {
         fs::create_dir_all(root).map_err(EmbeddedError::io("create", root))?;

@@ -11,7 +11,7 @@ mod installation;
 mod process;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -139,11 +139,12 @@ impl EmbeddedPostgres {
 
     /// The address of the product's database, as role `ctops`, who owns it and is no superuser.
     pub fn url(&self) -> String {
-        let socket_dir = self.cluster.run();
-        format!(
-            "postgres://{ROLE}@{}:{PORT}/{ROLE}?sslmode=disable",
-            percent_encode(&socket_dir.to_string_lossy())
-        )
+        address(&self.cluster)
+    }
+
+    /// The address of the server that another process runs in `data_dir`, whether or not it runs right now.
+    pub fn url_of(data_dir: &Path) -> String {
+        address(&Cluster::at(data_dir))
     }
 
     /// The programs in use; `pg_dump` and its kind are beside them.
@@ -256,6 +257,14 @@ where
         Ok(result) => result,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
+}
+
+fn address(cluster: &Cluster) -> String {
+    let socket_dir = cluster.run();
+    format!(
+        "postgres://{ROLE}@{}:{PORT}/{ROLE}?sslmode=disable",
+        percent_encode(&socket_dir.to_string_lossy())
+    )
 }
 
 /// Percent-encodes everything but unreserved characters (RFC 3986 section 2.3).

@@ -1,0 +1,103 @@
+//! Commands for the operator on the server's own machine. They reach the database of the running installation.
+
+use anyhow::{Context, Result, bail};
+use clap::Subcommand;
+use ctops_base::Clock;
+use ctops_pg::migrate as schema;
+use serde_json::json;
+
+use crate::settings::Settings;
+use crate::storage::Storage;
+
+/// What can be done.
+#[derive(Subcommand)]
+pub enum AdminCommand {
+    /// Print whether the installation is ready, set up, and how many hosts are online, as JSON.
+    Status,
+    /// Make an enrolment token and print its secret, for example for this machine's own agent.
+    EnrolmentToken {
+        /// What the token is for.
+        #[arg(long)]
+        label: String,
+        /// Agents that register with it need no approval.
+        #[arg(long)]
+        auto_approve: bool,
+        /// How many agents may register with it.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..))]
+        max_uses: i32,
+        /// Hours until it expires.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8760))]
+        hours: u32,
+    },
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// When the database cannot be reached or refuses.
+pub fn run(settings: &Settings, command: AdminCommand) -> Result<()> {
+    block_on(async {
+        let pool = Storage::attach(settings).await?;
+        match command {
+            AdminCommand::Status => status(&pool).await,
+            AdminCommand::EnrolmentToken { label, auto_approve, max_uses, hours } => {
+                let clock = Clock::system();
+                let org_id = ctops_identity::accounts::first_organisation(&pool, &clock).await?;
+                let secret = ctops_fleet::enrolment::create_operator_token(
+                    &pool,
+                    &clock,
+                    org_id,
+                    ctops_fleet::enrolment::OperatorToken { label, auto_approve, max_uses, hours },
+                )
+                .await?;
+                say(&secret)
+            }
+        }
+    })
+}
+
+/// Brings the schema up to date, or only looks.
+///
+/// # Errors
+/// With `check`, when the schema is not current.
+pub fn migrate(settings: &Settings, check: bool) -> Result<()> {
+    block_on(async {
+        if check {
+            let pool = Storage::attach(settings).await?;
+            let status = schema::status(&pool).await?;
+            if !status.is_current() {
+                bail!("the database schema is not current; start `ct-ops serve` or run `ct-ops migrate`");
+            }
+            return say("the database schema is current");
+        }
+        crate::storage::prepare_state_dir(&settings.state_dir)?;
+        let storage = Storage::open(settings).await?;
+        storage.close().await?;
+        say("the database schema is current")
+    })
+}
+
+async fn status(pool: &ctops_pg::Pool) -> Result<()> {
+    let current = schema::status(pool).await?.is_current();
+    let setup_required = ctops_identity::setup::is_required(pool).await.context("looking for accounts")?;
+    let hosts = ctops_fleet::hosts::count_by_status(pool).await.context("counting hosts")?;
+    let count = |status: &str| hosts.iter().find(|(name, _)| name == status).map_or(0, |(_, count)| *count);
+    let total: i64 = hosts.iter().map(|(_, count)| count).sum();
+    say(&json!({
+        "ready": current,
+        "setup_required": setup_required,
+        "hosts": total,
+        "hosts_online": count("online"),
+        "hosts_pending": count("pending"),
+    })
+    .to_string())
+}
+
+fn say(text: &str) -> Result<()> {
+    use std::io::Write;
+    writeln!(std::io::stdout(), "{text}").context("writing to standard output")
+}
+
+fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}

@@ -1,0 +1,17 @@
+//! The `ct-ops` program: composes the slices into one server and offers the operator's tools.
+//!
+//! - [`settings`]: what can be set, and the only place that reads the environment.
+//! - [`composition`]: slices and state put together; the API document comes from here.
+//! - [`serve`]: every role in one process, start to clean stop.
+//! - [`web`]: the HTTPS listener, the UI, the documentation, health.
+//! - [`tls`], [`install_key`]: certificates and keys that the server makes for itself.
+//! - [`admin`]: commands for the operator on the server's machine.
+
+pub mod admin;
+pub mod composition;
+pub mod install_key;
+pub mod serve;
+pub mod settings;
+pub mod storage;
+pub mod tls;
+pub mod web;
