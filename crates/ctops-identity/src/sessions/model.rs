@@ -1,0 +1,148 @@
+//! What a session is.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use ctops_base::Role;
+use ctops_slice::{Access, Actor, Permission};
+use uuid::Uuid;
+
+/// A session's use is written down at most this often (auth 13).
+pub(super) const REFRESH_EVERY: TimeDelta = TimeDelta::minutes(5);
+/// Longest kept part of the browser's self-description, characters.
+pub(super) const MAX_USER_AGENT_CHARS: usize = 256;
+/// Sessions shown at most, most recently used first. "End all others" reaches those beyond it too.
+pub(super) const MAX_LISTED: i64 = 200;
+
+/// How somebody signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SignInMethod {
+    /// E-mail address and password of a local account.
+    Password,
+}
+
+impl SignInMethod {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            SignInMethod::Password => "password",
+        }
+    }
+}
+
+/// A session to be started.
+#[derive(Clone, Debug)]
+pub(crate) struct NewSession {
+    pub(crate) user_id: Uuid,
+    pub(crate) org_id: Uuid,
+    pub(crate) method: SignInMethod,
+    pub(crate) ip: IpAddr,
+    pub(crate) user_agent: String,
+    /// The session the browser held before; it ends with this sign-in.
+    pub(crate) replaces: Option<Actor>,
+}
+
+/// A started session. The token goes into the cookie and nowhere else, so there is no `Debug`.
+pub(crate) struct StartedSession {
+    pub(crate) id: Uuid,
+    pub(crate) user_id: Uuid,
+    pub(crate) org_id: Uuid,
+    pub(crate) token: String,
+    pub(crate) expires_at: DateTime<Utc>,
+}
+
+/// The row of a session to be inserted.
+pub(super) struct SessionRow<'a> {
+    pub(super) id: Uuid,
+    pub(super) token_hash: [u8; 32],
+    pub(super) user_id: Uuid,
+    pub(super) org_id: Uuid,
+    pub(super) method: &'static str,
+    pub(super) ip: String,
+    pub(super) user_agent: &'a str,
+    pub(super) created_at: DateTime<Utc>,
+    pub(super) expires_at: DateTime<Utc>,
+}
+
+/// A session that speaks for somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct LiveSession {
+    pub(super) id: Uuid,
+    pub(super) user_id: Uuid,
+    pub(super) org_id: Uuid,
+    pub(super) last_used_at: DateTime<Utc>,
+    pub(super) expires_at: DateTime<Utc>,
+    pub(super) roles: BTreeSet<Role>,
+}
+
+/// A session as its owner sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ListedSession {
+    pub(super) id: Uuid,
+    pub(super) method: String,
+    pub(super) ip: String,
+    pub(super) user_agent: String,
+    pub(super) created_at: DateTime<Utc>,
+    pub(super) last_used_at: DateTime<Utc>,
+    pub(super) expires_at: DateTime<Utc>,
+}
+
+/// Since when a session must have been used to be alive at `now`.
+pub(super) fn idle_since(now: DateTime<Utc>, idle: std::time::Duration) -> DateTime<Utc> {
+    TimeDelta::from_std(idle)
+        .ok()
+        .and_then(|idle| now.checked_sub_signed(idle))
+        .unwrap_or(DateTime::UNIX_EPOCH)
+}
+
+/// When a session that starts `now` ends at the latest.
+pub(super) fn end_of(now: DateTime<Utc>, lifetime: std::time::Duration) -> DateTime<Utc> {
+    TimeDelta::from_std(lifetime).ok().and_then(|lifetime| now.checked_add_signed(lifetime)).unwrap_or(now)
+}
+
+/// Every permission any slice of the server declared.
+#[derive(Clone, Debug)]
+pub(crate) struct DeclaredPermissions(Arc<[&'static Permission]>);
+
+impl DeclaredPermissions {
+    pub(crate) fn new(declared: Vec<&'static Permission>) -> Self {
+        Self(declared.into())
+    }
+
+    /// Names of those that a member with `roles` holds, sorted, each once.
+    pub(super) fn held_by(&self, roles: &BTreeSet<Role>) -> Vec<&'static str> {
+        let held = self.0.iter().filter(|permission| Access::Needs(permission).allows(roles));
+        held.map(|permission| permission.name).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static LOOK: Permission = Permission { name: "things.look", roles: &Role::ALL, about: "" };
+    static BREAK: Permission = Permission { name: "things.break", roles: &[Role::SuperAdmin], about: "" };
+
+    #[test]
+    fn held_permissions_are_the_union_over_all_roles_without_repeats() {
+        let declared = DeclaredPermissions::new(vec![&LOOK, &BREAK, &LOOK]);
+        assert_eq!(declared.held_by(&BTreeSet::from([Role::ReadOnly])), ["things.look"]);
+        let both = BTreeSet::from([Role::ReadOnly, Role::SuperAdmin]);
+        assert_eq!(declared.held_by(&both), ["things.break", "things.look"]);
+        assert!(declared.held_by(&BTreeSet::new()).is_empty());
+    }
+
+    #[test]
+    fn idle_and_end_times_survive_absurd_settings() {
+        let now = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
+        assert_eq!(idle_since(now, std::time::Duration::from_secs(3600)), now - TimeDelta::hours(1));
+        assert_eq!(idle_since(now, std::time::Duration::MAX), DateTime::UNIX_EPOCH);
+        assert_eq!(end_of(now, std::time::Duration::from_secs(3600)), now + TimeDelta::hours(1));
+        assert_eq!(
+            end_of(now, std::time::Duration::MAX),
+            now,
+            "an unusable lifetime gives no session at all"
+        );
+    }
+}
