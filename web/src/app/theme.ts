@@ -26,10 +26,24 @@ const danger: MantineColorsTuple = [
   '#78160f',
 ];
 
+/** Greys of the dark scheme, from text to ground, in the hue of the palette in theme.css. */
+const dark: MantineColorsTuple = [
+  '#e4e9f0',
+  '#b9c3d0',
+  '#9aa6b6',
+  '#5d6a7b',
+  '#3b4655',
+  '#1c242e',
+  '#151b23',
+  '#0e1319',
+  '#0a0e13',
+  '#06090c',
+];
+
 export const theme = createTheme({
   primaryColor: 'brand',
   primaryShade: 7,
-  colors: { brand, danger },
+  colors: { brand, danger, dark },
   fontFamily: '"Inter", "Inter fallback", system-ui, sans-serif',
   fontFamilyMonospace: '"JetBrains Mono", ui-monospace, monospace',
   headings: { fontWeight: '600' },
@@ -38,7 +52,8 @@ export const theme = createTheme({
   cursorType: 'pointer',
   components: {
     Button: { defaultProps: { size: 'sm' } },
-    Modal: { defaultProps: { centered: true } },
+    Modal: { defaultProps: { centered: true, closeButtonProps: { 'aria-label': 'Close' } } },
+    Drawer: { defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } },
   },
 });
 

@@ -20,12 +20,15 @@ export function HoverList({ items, shown, noun }: HoverListProps) {
   }
   return (
     <span className={classes.list}>
-      {items.slice(0, shown).map((item) => (
+      {items.slice(0, Math.min(shown, items.length) - 1).map((item) => (
         <bdi key={item} className={classes.item}>
           {item}
         </bdi>
       ))}
-      {rest.length > 0 && <Rest items={rest} noun={noun} />}
+      <span className={classes.tail}>
+        <bdi className={classes.item}>{items[Math.min(shown, items.length) - 1]}</bdi>
+        {rest.length > 0 && <Rest items={rest} noun={noun} />}
+      </span>
     </span>
   );
 }

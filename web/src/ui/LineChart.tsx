@@ -1,6 +1,6 @@
 import { type PointerEvent, useState } from 'react';
 import { type ChartFrame, extent, nearest, type Point, plot, plotX, plotY } from './chart';
-import { formatClock, formatPercent } from './format';
+import { formatClock, formatMinute, formatPercent } from './format';
 import classes from './LineChart.module.css';
 import { type Thresholds, type Tone, toneAt } from './tone';
 
@@ -18,7 +18,7 @@ interface LineChartProps {
 }
 
 const FULL = 100;
-const GRID = [25, 50, 75];
+const GRID = [25, 50, 75, FULL];
 
 /** Percentages over a sliding window of time, newest at the right. */
 export function LineChart({ label, points, now, windowMs, gapMs, thresholds }: LineChartProps) {
@@ -51,9 +51,9 @@ export function LineChart({ label, points, now, windowMs, gapMs, thresholds }: L
         </svg>
       </Plot>
       <figcaption className={classes.axis}>
-        <span>{formatClock(frame.from)}</span>
+        <span>{formatMinute(frame.from)}</span>
+        <span>{formatMinute(frame.to)}</span>
         <Summary label={label} points={seen} />
-        <span>{formatClock(frame.to)}</span>
       </figcaption>
     </figure>
   );
@@ -63,10 +63,10 @@ export function LineChart({ label, points, now, windowMs, gapMs, thresholds }: L
 function Summary({ label, points }: { label: string; points: readonly Point[] }) {
   const range = extent(points);
   if (!range) {
-    return <span>No measurements yet</span>;
+    return <span className={classes.summary}>No measurements in this span</span>;
   }
   return (
-    <span>
+    <span className={classes.summary}>
       <span className="visually-hidden">{label}: </span>
       min {formatPercent(range.least)} · mean {formatPercent(range.mean)} · max{' '}
       {formatPercent(range.most)}

@@ -85,6 +85,13 @@ export function formatExact(atMs: number): string {
   return exact.format(atMs);
 }
 
+const minutes = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+
+/** Time of day to the minute, for the ends of a time axis. */
+export function formatMinute(atMs: number): string {
+  return minutes.format(atMs);
+}
+
 const clock = new Intl.DateTimeFormat(undefined, {
   hour: '2-digit',
   minute: '2-digit',

@@ -25,7 +25,6 @@ export function AgentDrawer({ agent, onClose }: AgentDrawerProps) {
       position="right"
       size="md"
       title={agent && <bdi>{agent.hostname}</bdi>}
-      closeButtonProps={{ 'aria-label': 'Close' }}
     >
       {agent && (
         <Stack gap="lg">
@@ -102,13 +101,17 @@ function History({ id }: { id: string }) {
   );
 }
 
+function capital(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1);
+}
+
 function Entry({ entry }: { entry: AgentHistoryEntry }) {
   const known = entry.status in STATUS_LABEL ? (entry.status as Agent['status']) : undefined;
   return (
     <li className={classes.entry}>
       <StatusBadge
         tone={known ? STATUS_TONE[known] : 'info'}
-        label={known ? STATUS_LABEL[known] : entry.status}
+        label={known ? STATUS_LABEL[known] : capital(entry.status)}
       />
       <span className={classes.when}>
         <TimeAgo at={entry.at} />

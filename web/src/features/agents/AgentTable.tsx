@@ -27,7 +27,6 @@ const COLUMNS: Column<Agent>[] = [
     ),
   },
   { id: 'version', header: 'Version', cell: (agent) => <bdi>{agent.version ?? '–'}</bdi> },
-  { id: 'platform', header: 'Platform', cell: (agent) => <bdi>{platform(agent)}</bdi> },
   { id: 'token', header: 'Token', cell: (agent) => <bdi>{agent.token?.label ?? '–'}</bdi> },
   {
     id: 'heartbeat',
@@ -73,9 +72,12 @@ export function AgentTable({ rows, busy, onAsk, onOpen }: AgentTableProps) {
         header: 'Hostname',
         card: 'title',
         cell: (agent) => (
-          <button type="button" className={classes.name} onClick={() => onOpen(agent)}>
-            <bdi>{agent.hostname}</bdi>
-          </button>
+          <span className={classes.machine}>
+            <button type="button" className={classes.name} onClick={() => onOpen(agent)}>
+              <bdi>{agent.hostname}</bdi>
+            </button>
+            <bdi className={classes.platform}>{platform(agent)}</bdi>
+          </span>
         ),
       },
       ...COLUMNS,

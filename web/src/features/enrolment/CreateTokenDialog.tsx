@@ -25,7 +25,6 @@ export function CreateTokenDialog({ opened, onClose }: CreateTokenDialogProps) {
       // The secret is gone after this; a stray click beside the dialog must not close it.
       closeOnClickOutside={!created}
       closeOnEscape={!created}
-      closeButtonProps={{ 'aria-label': 'Close' }}
     >
       {created ? (
         <CreatedTokenView created={created} onDone={close} />

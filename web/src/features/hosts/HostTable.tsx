@@ -20,7 +20,7 @@ const COLUMNS: readonly Column<HostRow>[] = [
         to="/hosts/$hostId"
         params={{ hostId: host.id }}
         className={classes.name}
-        title={host.display_name ? host.hostname : undefined}
+        title={host.hostname}
       >
         <bdi>{hostName(host)}</bdi>
       </Link>
@@ -33,7 +33,9 @@ const COLUMNS: readonly Column<HostRow>[] = [
     card: 'wide',
     cell: (host) => (
       <span className={classes.system}>
-        <bdi>{host.os_version || osLabel(host.os)}</bdi>
+        <bdi className={classes.release} title={host.os_version ?? undefined}>
+          {host.os_version || osLabel(host.os)}
+        </bdi>
         {host.arch && <bdi className={classes.arch}>{host.arch}</bdi>}
       </span>
     ),
@@ -42,7 +44,11 @@ const COLUMNS: readonly Column<HostRow>[] = [
     id: 'addresses',
     header: 'IP addresses',
     card: 'wide',
-    cell: (host) => <HoverList items={host.ip_addresses} shown={2} noun="addresses" />,
+    cell: (host) => (
+      <span className={classes.addresses}>
+        <HoverList items={host.ip_addresses} shown={2} noun="addresses" />
+      </span>
+    ),
   },
   {
     id: 'cpu',
