@@ -1,127 +1,86 @@
 //! Agents: registration, approval, certificates, leases.
 //!
-//! Being written; the signatures below are final.
+//! Owns `agents`, `agent_status_history`, `agent_certificates`, `revoked_certificates`, `certificate_authorities`,
+//! `ingest_nodes`, `agent_leases`, and one row of `sealed_secrets` (`agent_jwt_key`). Reads `hosts`, `host_vitals`,
+//! `agent_enrolment_tokens`, `users`; hosts change through the hosts slice, tokens through the enrolment slice.
+//! Sends `NOTIFY ctops_agents` ([`AgentSignal`]) and `NOTIFY ctops_changes` with `agents`.
+//!
+//! Ingest calls [`register`], [`registration_answer`], [`renew_certificate`], [`stream_identity`], [`revoked_serials`]
+//! and holds a [`NodeLease`]; the hosts slice's consumer of `agent.status` calls [`apply_lease_changes`].
+//!
+//! Invariants:
+//! - An agent is its public key: one live record per key, compared byte for byte, and nothing is issued in its name
+//!   unless the caller proved that it holds the key.
+//! - `revoked` is final. When an agent is revoked or its key replaced, every certificate it ever got is revoked.
+//! - An agent is connected exactly while it has a row in `agent_leases`.
 
-#![allow(unused_variables, clippy::unused_async)]
-
+mod http;
+mod identity;
+mod jobs;
 mod model;
+mod service;
+mod store;
+#[cfg(test)]
+mod store_tests;
+#[cfg(test)]
+pub(crate) mod testing;
 mod trust;
 
-use chrono::{DateTime, Utc};
-use ctops_base::Problem;
-use ctops_pg::{Pool, Tx};
-use ctops_slice::Slice;
-use uuid::Uuid;
+use axum::Extension;
+use ctops_base::Role;
+use ctops_slice::{Access, AppState, Permission, Slice};
+use std::sync::Arc;
+use utoipa_axum::router::UtoipaMethodRouter;
+use utoipa_axum::routes;
 
-pub use model::*;
+pub use crate::enrolment::Tag;
+pub use identity::key_fingerprint;
+pub use model::{
+    AgentDeps, AgentRecord, AgentSignal, AgentStatus, CertificateFacts, ClientCertificate, CollidingHost,
+    HistoryEntry, HostStatusChange, LeaseChange, LeaseEnd, LeaseEvent, MatchedOn, NODE_LEASE_RENEWAL,
+    NODE_LEASE_TTL, NodeRenewal, RegisterInput, RegisterLimits, RegisterOutcome, RegisterStatus,
+    RevokedSerial, StreamIdentity,
+};
+pub use service::approval::approve_agent;
+pub use service::certificates::renew_certificate;
+pub use service::ending::{reject_agent, revoke_agent};
+pub use service::leases::{NodeLease, apply_lease_changes, end_lost_leases};
+pub use service::registration::{register, registration_answer};
+pub use service::{find_agent, list_agents, record_versions, revoked_serials, stream_identity};
 pub use trust::{AgentTrust, TrustError};
 
-/// Registers an agent, or answers one that is known already.
-///
-/// # Errors
-/// Kinds: `Invalid` (gRPC INVALID_ARGUMENT), `Limited` (RESOURCE_EXHAUSTED), `Unauthenticated` (UNAUTHENTICATED, one
-/// text for every token that does not admit), `Conflict` with code `already_exists` (ALREADY_EXISTS), `Internal`.
-pub async fn register(deps: &AgentDeps, input: RegisterInput) -> Result<RegisterOutcome, Problem> {
-    unimplemented!()
-}
+/// See agents and their status.
+pub static AGENTS_READ: Permission = Permission {
+    name: "agents.read",
+    roles: &Role::ALL,
+    about: "See agents, their status and their history.",
+};
 
-/// The answer for a `Register` call that was held after `Pending`; called when [`AgentSignal::Approved`] or
-/// [`AgentSignal::Revoked`] arrives for the agent id that the first answer named. Follows an approved claim to the
-/// record it took over. Proof of possession was given by the held call.
-///
-/// # Errors
-/// `NotFound` when the agent is gone; `Internal`.
-pub async fn registration_answer(deps: &AgentDeps, agent_id: &str) -> Result<RegisterOutcome, Problem> {
-    unimplemented!()
-}
-
-/// What ingest needs to know about an agent at the start of its stream; none when there is no such agent.
-///
-/// # Errors
-/// `Internal` when the database cannot be asked.
-pub async fn stream_identity(pool: &Pool, agent_id: &str) -> Result<Option<StreamIdentity>, Problem> {
-    unimplemented!()
-}
-
-/// Issues the next client certificate for the agent that the TLS connection proved. `presented_serial` is the serial of
-/// the certificate on that connection.
-///
-/// # Errors
-/// `NotFound` (no such agent), `Forbidden` (not approved, or the presented certificate is revoked), `Invalid` (bad
-/// request, or another key than the registered one), `Internal`.
-pub async fn renew_certificate(
-    deps: &AgentDeps,
-    agent_id: &str,
-    presented_serial: &str,
-    csr_der: &[u8],
-) -> Result<ClientCertificate, Problem> {
-    unimplemented!()
-}
-
-/// Certificates revoked since `since` (all when none) whose life is not over. A minute of overlap is included, because
-/// transactions commit later than the time they write: callers put the result into a set.
-///
-/// # Errors
-/// `Internal` when the database cannot be asked.
-pub async fn revoked_serials(
-    pool: &Pool,
-    since: Option<DateTime<Utc>>,
-    now: DateTime<Utc>,
-) -> Result<Vec<RevokedSerial>, Problem> {
-    unimplemented!()
-}
-
-/// The lease of one ingest node.
-#[derive(Clone, Debug)]
-pub struct NodeLease {
-    id: Uuid,
-    name: String,
-}
-
-impl NodeLease {
-    /// Takes a lease for a new node.
-    ///
-    /// # Errors
-    /// `Internal` when the database cannot be asked.
-    pub async fn begin(pool: &Pool, name: &str, now: DateTime<Utc>) -> Result<Self, Problem> {
-        unimplemented!()
-    }
-
-    /// The node's id; goes into every `StatusChange`.
-    pub fn id(&self) -> Uuid {
-        self.id
-    }
-
-    /// Prolongs the lease by [`NODE_LEASE_TTL`]; to be called every [`NODE_LEASE_RENEWAL`].
-    ///
-    /// # Errors
-    /// `Internal` when the database cannot be asked.
-    pub async fn renew(&self, pool: &Pool, now: DateTime<Utc>) -> Result<NodeRenewal, Problem> {
-        unimplemented!()
-    }
-
-    /// Gives the lease up after a clean stop, when the ends of all leases were published.
-    ///
-    /// # Errors
-    /// `Internal` when the database cannot be asked.
-    pub async fn end(&self, pool: &Pool, now: DateTime<Utc>) -> Result<(), Problem> {
-        unimplemented!()
-    }
-}
-
-/// Applies events of the topic `agent.status` in order: leases, agents' status, history. Returns what each change means
-/// for a host, last state per host; the caller writes it to the host's projection in the same transaction.
-///
-/// # Errors
-/// Whatever the database says.
-pub async fn apply_lease_changes(
-    tx: &mut Tx<'_>,
-    changes: &[LeaseChange],
-) -> Result<Vec<HostStatusChange>, sqlx::Error> {
-    unimplemented!()
-}
+/// Decide about agents.
+pub static AGENTS_APPROVE: Permission = Permission {
+    name: "agents.approve",
+    roles: &[Role::OrgAdmin, Role::SuperAdmin],
+    about: "Approve, reject and revoke agents.",
+};
 
 /// The slice.
 pub fn slice(deps: &AgentDeps) -> Slice {
+    let (read, approve) = (Access::Needs(&AGENTS_READ), Access::Needs(&AGENTS_APPROVE));
     Slice::new("agents")
+        .permissions(&[&AGENTS_READ, &AGENTS_APPROVE])
+        .operation(read, routes!(http::list_agents))
+        .operation(read, routes!(http::get_agent))
+        .operation(read, routes!(http::list_agent_history))
+        .operation(approve, with_deps(routes!(http::approve_agent), deps))
+        .operation(approve, with_deps(routes!(http::reject_agent), deps))
+        .operation(approve, with_deps(routes!(http::revoke_agent), deps))
+        .job(Arc::new(jobs::EndLostLeases { pool: deps.pool.clone(), clock: deps.clock.clone() }))
+        .job(Arc::new(jobs::PurgeCertificates { pool: deps.pool.clone(), clock: deps.clock.clone() }))
+}
+
+fn with_deps(
+    (schemas, paths, methods): UtoipaMethodRouter<AppState>,
+    deps: &AgentDeps,
+) -> UtoipaMethodRouter<AppState> {
+    (schemas, paths, methods.layer(Extension(deps.clone())))
 }

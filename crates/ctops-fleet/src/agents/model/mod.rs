@@ -1,22 +1,26 @@
 //! What agents are, ask for and are told.
 
+mod leases;
+mod records;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::net::IpAddr;
-
-use chrono::{DateTime, TimeDelta, Utc};
-use ctops_base::id::is_agent_id;
-use ctops_base::Clock;
-use ctops_pg::Pool;
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use ctops_base::Clock;
+use ctops_base::id::is_agent_id;
+use ctops_pg::Pool;
 use uuid::Uuid;
 
 use super::trust::AgentTrust;
 
-/// How long a node's lease lasts; all leases of its agents end when it is not renewed in time (hosts 2).
-pub const NODE_LEASE_TTL: TimeDelta = TimeDelta::seconds(15);
-/// How often a node renews its lease.
-pub const NODE_LEASE_RENEWAL: std::time::Duration = std::time::Duration::from_secs(5);
+pub use leases::{
+    HostStatusChange, LeaseChange, LeaseEnd, LeaseEvent, NODE_LEASE_RENEWAL, NODE_LEASE_TTL, NodeRenewal,
+};
+pub use records::{AgentRecord, CertificateFacts, CollidingHost, HistoryEntry};
 
 /// What registration, decisions and renewal work with. Cloning is cheap.
 #[derive(Clone)]
@@ -83,15 +87,6 @@ impl AgentStatus {
     pub fn is_approved(self) -> bool {
         matches!(self, AgentStatus::Active | AgentStatus::Offline)
     }
-}
-
-/// A label on a host, from the token or the agent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tag {
-    /// 1 to 100 characters; compared without regard to ASCII case.
-    pub key: String,
-    /// 1 to 500 characters.
-    pub value: String,
 }
 
 /// A call of `Register`, as it came. [`super::register`] checks all of it.
@@ -267,99 +262,41 @@ impl fmt::Display for AgentSignal {
     }
 }
 
-/// Why a lease ended (`queue.v1.StatusChange.reason`).
+/// What an agent and a host have in common, surest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LeaseEnd {
-    /// The agent closed its stream.
-    Closed,
-    /// No heartbeat for twice the interval.
-    Silent,
-    /// A newer stream of the same agent took over.
-    Superseded,
-    /// The agent was revoked.
-    Revoked,
-    /// The node that held the stream died.
-    NodeLost,
-    /// The node that held the stream was shut down.
-    Shutdown,
+pub enum MatchedOn {
+    /// The machine id.
+    MachineId,
+    /// The host name, whatever its case.
+    Hostname,
+    /// An address that identifies a machine (hosts 21).
+    Address,
 }
 
-impl LeaseEnd {
-    /// Every reason.
-    pub const ALL: [LeaseEnd; 6] = [
-        LeaseEnd::Closed,
-        LeaseEnd::Silent,
-        LeaseEnd::Superseded,
-        LeaseEnd::Revoked,
-        LeaseEnd::NodeLost,
-        LeaseEnd::Shutdown,
-    ];
+impl MatchedOn {
+    /// Every match.
+    pub const ALL: [MatchedOn; 3] = [MatchedOn::MachineId, MatchedOn::Hostname, MatchedOn::Address];
 
-    /// The name on the queue and in the status history.
+    /// The name in the database and the API.
     pub fn as_str(self) -> &'static str {
         match self {
-            LeaseEnd::Closed => "closed",
-            LeaseEnd::Silent => "silent",
-            LeaseEnd::Superseded => "superseded",
-            LeaseEnd::Revoked => "revoked",
-            LeaseEnd::NodeLost => "node_lost",
-            LeaseEnd::Shutdown => "shutdown",
+            MatchedOn::MachineId => "machine_id",
+            MatchedOn::Hostname => "hostname",
+            MatchedOn::Address => "address",
         }
     }
 
-    /// The reason with this name.
+    /// The name for people.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            MatchedOn::MachineId => "machine id",
+            MatchedOn::Hostname => "hostname",
+            MatchedOn::Address => "address",
+        }
+    }
+
+    /// The match with this name.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|end| end.as_str() == name)
+        Self::ALL.into_iter().find(|matched| matched.as_str() == name)
     }
 }
-
-/// What happened to a lease.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LeaseEvent {
-    /// The first heartbeat of a stream was accepted; the agent announced this interval, seconds (5 to 300).
-    Began {
-        /// Seconds between heartbeats.
-        interval_seconds: u32,
-    },
-    /// The stream is over.
-    Ended(LeaseEnd),
-}
-
-/// One event of the topic `agent.status`, decoded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LeaseChange {
-    /// The agent.
-    pub agent_id: String,
-    /// The stream's session (UUID version 7, so a later stream has a greater one).
-    pub session_id: Uuid,
-    /// The node that holds the stream.
-    pub node_id: Uuid,
-    /// What happened.
-    pub event: LeaseEvent,
-    /// When, by the node's clock.
-    pub at: DateTime<Utc>,
-}
-
-/// What a lease change means for a host: the caller writes it to the host's projection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HostStatusChange {
-    /// The host.
-    pub host_id: Uuid,
-    /// Its organisation.
-    pub org_id: Uuid,
-    /// `true` for `online`, `false` for `offline`.
-    pub online: bool,
-    /// When.
-    pub at: DateTime<Utc>,
-}
-
-/// What renewing a node's lease found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NodeRenewal {
-    /// The lease was alive.
-    Kept,
-    /// The lease had run out and was taken again: the leases of this node's agents may have been ended meanwhile, so
-    /// the node must publish a new beginning for every stream it holds.
-    Regained,
-}
-

@@ -1,0 +1,69 @@
+//! Rejection and revocation: for good, at once, with every certificate (agents-enrolment 16).
+
+use ctops_base::Problem;
+use ctops_slice::Actor;
+use ctops_slice::audit::{self, AuditEvent};
+use serde_json::json;
+
+use super::absent;
+use crate::agents::AGENTS_APPROVE;
+use crate::agents::model::{AgentDeps, AgentSignal, AgentStatus};
+use crate::agents::store::{HistoryLine, add_history, announce, decisions, leases, registration, signal};
+use crate::hosts::{self, HostStatus};
+
+/// Rejects a pending agent. Its host, which nobody approved, disappears.
+///
+/// # Errors
+/// `forbidden` without `agents.approve`; `not_found`; `wrong_state` unless it is pending; `internal`.
+pub async fn reject_agent(deps: &AgentDeps, actor: &Actor, agent_id: &str) -> Result<(), Problem> {
+    end(deps, actor, agent_id, "rejected").await
+}
+
+/// Revokes an agent. Its stream is closed, and its host stays as offline; a host that nobody approved disappears.
+///
+/// # Errors
+/// `forbidden` without `agents.approve`; `not_found`; `wrong_state` when it is revoked already; `internal`.
+pub async fn revoke_agent(deps: &AgentDeps, actor: &Actor, agent_id: &str) -> Result<(), Problem> {
+    end(deps, actor, agent_id, "revoked").await
+}
+
+async fn end(deps: &AgentDeps, actor: &Actor, agent_id: &str, how: &'static str) -> Result<(), Problem> {
+    let grant = actor.grant(&AGENTS_APPROVE)?;
+    let now = deps.clock.now();
+    let head = decisions::find_for_decision(&deps.pool, &grant, agent_id).await.map_err(Problem::internal)?;
+    let head = head.ok_or_else(absent)?;
+    let mut tx = deps.pool.begin().await.map_err(Problem::internal)?;
+    let locked = registration::lock_agents(&mut tx, &[&head.id]).await.map_err(Problem::internal)?.pop();
+    let agent = locked.ok_or_else(absent)?;
+    let (action, may_end) = match how {
+        "rejected" => ("agent.rejected", agent.status == AgentStatus::Pending),
+        _ => ("agent.revoked", agent.status != AgentStatus::Revoked),
+    };
+    if !may_end {
+        let status = agent.status.as_str();
+        return Err(Problem::wrong_state(format!("an agent that is {status} cannot be {how}")));
+    }
+    decisions::revoke(&mut tx, &agent.id).await.map_err(Problem::internal)?;
+    decisions::revoke_certificates(&mut tx, &agent.id, how, now).await.map_err(Problem::internal)?;
+    leases::delete_leases(&mut tx, &[&agent.id]).await.map_err(Problem::internal)?;
+    let line =
+        HistoryLine { agent_id: &agent.id, status: "revoked", actor_id: Some(actor.user_id), reason: how };
+    add_history(&mut tx, &line, now).await.map_err(Problem::internal)?;
+    let event = AuditEvent::by_actor(actor, action, "agent")
+        .on(&agent.id)
+        .summary(format!("{how} the agent on {}", agent.facts.hostname))
+        .change(Some(json!({"status": agent.status.as_str()})), Some(json!({"status": "revoked"})));
+    audit::append(&mut tx, &event, now).await.map_err(Problem::internal)?;
+    if let Some(host_id) = agent.host_id {
+        if agent.status == AgentStatus::Pending {
+            hosts::soft_delete(&mut tx, host_id, now).await?;
+        } else {
+            hosts::set_status(&mut tx, &[host_id], HostStatus::Offline, now).await?;
+        }
+    }
+    signal(&mut tx, &AgentSignal::Revoked(agent.id.clone())).await.map_err(Problem::internal)?;
+    announce(&mut tx, agent.org_id).await.map_err(Problem::internal)?;
+    tx.commit().await.map_err(Problem::internal)?;
+    tracing::info!(agent.id = agent.id, "agent was {how}");
+    Ok(())
+}
