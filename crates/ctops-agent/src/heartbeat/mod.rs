@@ -1,0 +1,284 @@
+//! Reporting: a stream that is kept open, a report at once and then at every interval (agents-enrolment 13, 26; wire
+//! contract 5).
+//!
+//! A new certificate, pushed or renewed, moves the reports to a second stream that is opened while the first one still
+//! lives; the first is closed only after the server answered on the second. No report is missed, and the process goes
+//! on.
+
+use std::time::Duration;
+
+use ctops_proto::agent::{HeartbeatRequest, HeartbeatResponse, RegisterResponse, RenewCertificateRequest};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use tonic::{Code, Status};
+use tracing::{info, warn};
+
+use crate::agent::{Agent, Ended};
+use crate::backoff::Backoff;
+use crate::dial::DialError;
+use crate::leaf::Leaf;
+use crate::logging::chain;
+use crate::registration::Answer;
+use crate::shutdown::Shutdown;
+
+mod errands;
+mod stream;
+
+use errands::{Errand, Errands};
+use stream::Stream;
+
+/// Why a stream ended, or did not begin.
+enum End {
+    Stopped,
+    Dial(DialError),
+    Closed,
+    Failed(Status),
+    Silent(Duration),
+}
+
+/// Where in its stream a report stands: the first one carries the token in place of the agent id.
+#[derive(Clone, Copy)]
+enum Place {
+    First,
+    Later,
+}
+
+impl Agent {
+    /// Keeps a stream open until the agent is to end, or has to register again.
+    pub(crate) async fn report(&mut self, shutdown: &mut Shutdown, backoff: &mut Backoff) -> Ended {
+        let seconds = self.timing.heartbeat.as_secs_f64();
+        info!(interval_secs = %seconds, version = crate::VERSION, "starting heartbeat");
+        loop {
+            let opened = shutdown.or(self.open_stream()).await;
+            let (end, lived) = match opened {
+                None => (End::Stopped, Duration::ZERO),
+                Some(Err(end)) => (end, Duration::ZERO),
+                Some(Ok((stream, answer))) => {
+                    let opened = stream.opened;
+                    let end = Box::pin(self.drive(stream, &answer, shutdown)).await;
+                    (end, opened.elapsed())
+                }
+            };
+            if lived >= self.timing.stable_after {
+                backoff.reset();
+            }
+            let err = match end {
+                End::Stopped => return Ended::Stopped,
+                End::Dial(error @ DialError::CertificateRefused(_)) => {
+                    warn!(err = chain(&error), "registering again without the certificate");
+                    return Ended::CertificateRefused;
+                }
+                End::Failed(status) if means_unknown(&status) => {
+                    warn!(err = describe(&status), "server does not accept this agent, registering again");
+                    return Ended::Unknown;
+                }
+                End::Dial(error) => chain(&error),
+                End::Failed(status) => describe(&status),
+                End::Closed => "server closed the stream".to_owned(),
+                End::Silent(after) => format!("nothing heard from the server for {after:?}"),
+            };
+            let delay = backoff.next_delay();
+            warn!(err, backoff = ?delay, "heartbeat stream ended, reconnecting");
+            if shutdown.or(tokio::time::sleep(delay)).await.is_none() {
+                return Ended::Stopped;
+            }
+        }
+    }
+
+    async fn open_stream(&mut self) -> Result<(Stream, HeartbeatResponse), End> {
+        let shown = self.leaf.as_ref().map(|leaf| (self.identity.as_ref(), leaf));
+        let connection = self.dialer.dial(shown).await.map_err(End::Dial)?;
+        let first = self.next_report(Place::First).await;
+        Stream::open(connection, first, self.timing.answer).await.map_err(End::Failed)
+    }
+
+    /// Reports on `stream`, or on the one that takes its place, until it ends.
+    async fn drive(
+        &mut self,
+        mut stream: Stream,
+        answer: &HeartbeatResponse,
+        shutdown: &mut Shutdown,
+    ) -> End {
+        info!(agent_id = self.state.agent_id.as_str(), "heartbeat stream opened");
+        self.obey(answer);
+        let mut ticker = self.ticker();
+        let refresh_at = self.token_since + self.timing.token_refresh;
+        let mut errands = Errands::new(Backoff::new(&self.timing), refresh_at, self.timing.errand_retry);
+        let mut ended = None;
+        loop {
+            let superseded = self.leaf.as_ref().is_some_and(|leaf| stream.shown() != Some(leaf.der()));
+            if ended.is_none() {
+                self.start_errands(&stream, superseded, &mut errands);
+            }
+            // A stream that ended while its successor is being opened leaves its place to it.
+            if !errands.handing_over
+                && let Some(end) = ended
+            {
+                return end;
+            }
+            tokio::select! {
+                biased;
+                () = shutdown.wait() => {
+                    stream.finish(self.timing.farewell).await;
+                    return End::Stopped;
+                }
+                message = stream.next(), if ended.is_none() => match message {
+                    Ok(Some(message)) => self.obey(&message),
+                    Ok(None) => ended = Some(End::Closed),
+                    Err(status) => ended = Some(End::Failed(status)),
+                },
+                () = tokio::time::sleep_until(errands.handover_not_before),
+                    if superseded && !errands.handing_over && ended.is_none() => {}
+                errand = errands.next() => {
+                    if let Some(next) = self.finish_errand(errand, &mut errands, &mut ticker).await {
+                        let last = std::mem::replace(&mut stream, next);
+                        ended = None;
+                        tokio::spawn(last.finish(self.timing.farewell));
+                    }
+                }
+                _ = ticker.tick(), if ended.is_none() => {
+                    if stream.heard.elapsed() > self.timing.silence() {
+                        ended = Some(End::Silent(stream.heard.elapsed()));
+                    } else {
+                        let report = self.next_report(Place::Later).await;
+                        if !stream.send(report) {
+                            warn!("server takes no reports at present, this one is left out");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn ticker(&self) -> Interval {
+        let mut ticker = interval_at(Instant::now() + self.timing.heartbeat, self.timing.heartbeat);
+        ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticker
+    }
+
+    async fn next_report(&mut self, place: Place) -> HeartbeatRequest {
+        let mut report = self.collector.collect().await;
+        report.agent_id.clone_from(match place {
+            Place::First => &self.state.jwt_token,
+            Place::Later => &self.state.agent_id,
+        });
+        report.pinned_server_cert_fingerprint.clone_from(&self.web_fingerprint);
+        report
+    }
+
+    fn start_errands(&self, stream: &Stream, superseded: bool, errands: &mut Errands) {
+        if errands.may_refresh() {
+            errands.refresh(stream.client(), self.registration_request(0), self.timing.answer);
+        }
+        let Some(leaf) = &self.leaf else { return };
+        if superseded {
+            if errands.may_hand_over() {
+                errands.dial(self.dialer.clone(), self.identity.clone(), leaf.clone());
+            }
+        } else if leaf.renewal_due(self.clock.now().timestamp()) && errands.may_renew() {
+            let request =
+                RenewCertificateRequest { agent_id: self.state.agent_id.clone(), csr_der: self.csr.clone() };
+            errands.renew(stream.client(), request, self.timing.answer);
+        }
+    }
+
+    /// Takes in the result of an errand; a stream if it is to replace the present one.
+    async fn finish_errand(
+        &mut self,
+        errand: Errand,
+        errands: &mut Errands,
+        ticker: &mut Interval,
+    ) -> Option<Stream> {
+        match errand {
+            Errand::Dialled(Ok(connection)) => {
+                // This report is the next one due, sent early: the interval begins anew.
+                let first = self.next_report(Place::First).await;
+                ticker.reset();
+                errands.open(connection, first, self.timing.answer);
+            }
+            Errand::Dialled(Err(error)) => {
+                warn!(err = chain(&error), "no connection with the new certificate yet");
+                errands.handover_failed();
+            }
+            Errand::Opened(Ok(opened)) => {
+                let (stream, answer) = *opened;
+                errands.handover_done();
+                info!(
+                    agent_id = self.state.agent_id.as_str(),
+                    "heartbeat stream moved to the new certificate"
+                );
+                self.obey(&answer);
+                return Some(stream);
+            }
+            Errand::Opened(Err(status)) => {
+                warn!(err = describe(&status), "server does not accept the new certificate yet");
+                errands.handover_failed();
+                // The report that was lost with it goes out on the present stream.
+                ticker.reset_immediately();
+            }
+            Errand::Renewed(Ok(renewed)) => {
+                self.take_leaf(&renewed.client_cert_pem, &renewed.agent_ca_cert_pem);
+            }
+            Errand::Renewed(Err(status)) => {
+                warn!(err = describe(&status), retry = ?self.timing.errand_retry, "certificate not renewed");
+            }
+            Errand::Refreshed(Ok(response)) => {
+                if self.take_refreshed(response) {
+                    errands.refresh_at(self.token_since + self.timing.token_refresh);
+                }
+            }
+            Errand::Refreshed(Err(status)) => {
+                warn!(err = describe(&status), retry = ?self.timing.errand_retry, "token not replaced");
+            }
+        }
+        None
+    }
+
+    fn take_refreshed(&mut self, response: RegisterResponse) -> bool {
+        let Answer::Active(grant) = Answer::from(response) else {
+            warn!(retry = ?self.timing.errand_retry, "token not replaced, the agent is not active");
+            return false;
+        };
+        self.take_grant(&grant);
+        // The answer may carry a certificate signed long ago; only a younger one is worth a new stream.
+        let younger = Leaf::parse(&grant.leaf_pem, &self.identity)
+            .is_ok_and(|leaf| self.leaf.as_ref().is_none_or(|known| leaf.not_after() > known.not_after()));
+        if younger {
+            self.take_leaf(&grant.leaf_pem, &grant.authority_pem);
+        }
+        true
+    }
+
+    /// Acts on what the server pushes with its answers. Checks, queries and tasks are not served by this version.
+    fn obey(&mut self, message: &HeartbeatResponse) {
+        if !message.ok {
+            warn!("server did not accept the heartbeat");
+        }
+        if !message.pending_client_cert_pem.is_empty() {
+            self.take_leaf(&message.pending_client_cert_pem, &message.agent_ca_cert_pem);
+        }
+        if !message.pending_server_cert_pem.is_empty() {
+            match self.data.save_web_certificate(&message.pending_server_cert_pem) {
+                Ok(fingerprint) => self.web_fingerprint = fingerprint,
+                Err(error) => warn!(err = %error, "pushed web certificate not used"),
+            }
+        }
+        if message.update_available && !self.update_signal_seen {
+            self.update_signal_seen = true;
+            info!(
+                latest_version = message.latest_version.as_str(),
+                "update signal without signature ignored"
+            );
+        }
+    }
+}
+
+/// Codes after which the server has to be asked anew who this agent is (wire contract 5.6).
+fn means_unknown(status: &Status) -> bool {
+    matches!(status.code(), Code::NotFound | Code::PermissionDenied | Code::Unauthenticated)
+}
+
+fn describe(status: &Status) -> String {
+    let cause = std::error::Error::source(status).map(chain);
+    let text = format!("{:?}: {}", status.code(), status.message());
+    cause.map_or(text.clone(), |cause| format!("{text}: {cause}"))
+}

@@ -1,0 +1,15 @@
+//! The agent against a protocol peer with real TLS and HTTP/2, and as an executable.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
+
+mod authority;
+mod bench;
+mod peer;
+mod plan;
+
+mod certificates;
+mod heartbeat;
+mod install;
+mod program;
+mod registration;
+mod trust;
