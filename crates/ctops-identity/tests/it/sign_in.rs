@@ -269,10 +269,11 @@ async fn login_with_an_over_long_password_is_refused_before_hashing_and_without_
 
 #[tokio::test]
 async fn failed_sign_ins_are_audited_without_what_was_typed() {
+    type Row = (String, Option<String>, String, Option<String>, String);
     let (app, _) = App::set_up().await;
     app.login(EMAIL, "typed-password-1", "192.0.2.9").await;
     app.login("typed-address@example.com", "typed-password-2", "192.0.2.9").await;
-    let rows: Vec<(String, Option<String>, String, Option<String>, String)> = sqlx::query_as(
+    let rows: Vec<Row> = sqlx::query_as(
         "SELECT actor_kind, target_id, summary, ip, audit_events::text
          FROM audit_events WHERE action = 'sign_in.failed' ORDER BY id",
     )

@@ -215,6 +215,7 @@ pub(crate) fn delete(path: &str) -> Call {
     call(Method::DELETE, path)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "so that calls can build the body in place")]
 pub(crate) fn post(path: &str, body: Value) -> Call {
     post_raw(path, body.to_string())
 }
