@@ -177,7 +177,7 @@ impl IngestService for Conversation {
     ) -> Result<Response<RegisterResponse>, Status> {
         let request = request.into_inner();
         self.tell(Event::Registered {
-            request: request.clone(),
+            request: Box::new(request.clone()),
             shown: self.shown.clone(),
             at: Instant::now(),
         });
