@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 use ctops_base::Clock;
+use ctops_fleet::enrolment::{NewToken, create_operator_token};
 use ctops_pg::migrate as schema;
 use serde_json::json;
 
@@ -23,11 +24,11 @@ pub enum AdminCommand {
         #[arg(long)]
         auto_approve: bool,
         /// How many agents may register with it.
-        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..))]
-        max_uses: i32,
-        /// Hours until it expires.
-        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8760))]
-        hours: u32,
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+        max_uses: u32,
+        /// Days until it expires.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=365))]
+        days: u32,
     },
 }
 
@@ -40,16 +41,14 @@ pub fn run(settings: &Settings, command: AdminCommand) -> Result<()> {
         let pool = Storage::attach(settings).await?;
         match command {
             AdminCommand::Status => status(&pool).await,
-            AdminCommand::EnrolmentToken { label, auto_approve, max_uses, hours } => {
+            AdminCommand::EnrolmentToken { label, auto_approve, max_uses, days } => {
                 let clock = Clock::system();
-                let org_id = ctops_identity::accounts::first_organisation(&pool, &clock).await?;
-                let secret = ctops_fleet::enrolment::create_operator_token(
-                    &pool,
-                    &clock,
-                    org_id,
-                    ctops_fleet::enrolment::OperatorToken { label, auto_approve, max_uses, hours },
-                )
-                .await?;
+                let org_id = ctops_identity::setup::first_organisation(&pool, &clock).await?;
+                let mut token = NewToken::labelled(&label);
+                token.auto_approve = auto_approve;
+                token.max_uses = Some(max_uses);
+                token.expires_in_days = Some(days);
+                let secret = create_operator_token(&pool, &clock, org_id, token).await?;
                 say(&secret)
             }
         }

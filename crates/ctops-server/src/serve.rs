@@ -171,7 +171,7 @@ impl Server {
         }
         self.background.spawn(ctops_fleet::hosts::watch::run(
             state.clone(),
-            self.notifications.clone(),
+            &self.notifications,
             self.stop_background.clone(),
         ));
     }
@@ -186,8 +186,13 @@ impl Server {
     ) -> Result<()> {
         let certificate = &certificates.ingest;
         let authorities = agents.trust.trusted_agent_cas().to_vec();
-        let tls = TlsMaterial::new(&certificate.chain_pem, &certificate.key_pem, &authorities)
-            .context("using the certificate for agents")?;
+        let tls = TlsMaterial::new(
+            agents.clock.clone(),
+            &certificate.chain_pem,
+            &certificate.key_pem,
+            &authorities,
+        )
+        .context("using the certificate for agents")?;
         let listener = TcpListener::bind(settings.ingest_listen).await.with_context(|| {
             format!(
                 "listening on {} for agents (CT_OPS_INGEST_BIND, INGEST_GRPC_PORT)",
@@ -314,7 +319,7 @@ async fn announce_setup(settings: &Settings, pool: &ctops_pg::Pool, clock: &Cloc
     use ctops_identity::setup::{SetupCode, prepare};
     let wanted = match &settings.setup_code {
         Some(code) if code.expose().eq_ignore_ascii_case("off") => SetupCode::Off,
-        Some(code) => SetupCode::Preset(code.expose().to_owned()),
+        Some(code) => SetupCode::Preset(ctops_identity::passwords::Secret::new(code.expose())),
         None => SetupCode::Generate,
     };
     if let Some(code) = prepare(pool, clock, wanted).await.context("preparing the first-run set-up")? {

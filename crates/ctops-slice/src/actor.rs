@@ -100,6 +100,12 @@ pub struct Grant {
 }
 
 impl Grant {
+    /// The grant of the operator on the server's own machine, who could change the database directly as well. Only the
+    /// operator's command line may call this.
+    pub fn of_operator(org_id: Uuid, permission: &'static Permission) -> Self {
+        Self { org_id, permission }
+    }
+
     /// The organisation that may be read or written.
     pub fn org_id(&self) -> Uuid {
         self.org_id

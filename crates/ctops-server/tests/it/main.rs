@@ -1,0 +1,7 @@
+//! Tests of the composed server: contracts that are committed, and the permission matrix.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod app;
+mod committed;
+mod matrix;
+mod surface;
