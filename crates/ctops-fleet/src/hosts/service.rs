@@ -25,15 +25,23 @@ pub async fn list_hosts(
     now: DateTime<Utc>,
 ) -> Result<Page<HostRow>, Problem> {
     let grant = actor.grant(&HOSTS_READ)?;
-    let total = store::count(pool, &grant, &query.filter, now).await.map_err(Problem::internal)?;
-    let Some(window) = window(query.page.offset(), query.page.limit(), total) else {
-        return Ok(Page { items: Vec::new(), total, request: query.page });
+    let rows = |window| store::page(pool, &grant, &query.filter, query.sort, window, now);
+    let total = store::count(pool, &grant, &query.filter, now);
+    let (items, total) = if query.page.page == 1 {
+        // Where the first page lies does not depend on the total, so both are asked at once.
+        let first = Window { from_the_end: false, offset: 0, limit: query.page.limit() };
+        tokio::try_join!(rows(first), total).map_err(Problem::internal)?
+    } else {
+        let total = total.await.map_err(Problem::internal)?;
+        let mut items = Vec::new();
+        if let Some(window) = window(query.page.offset(), query.page.limit(), total) {
+            items = rows(window).await.map_err(Problem::internal)?;
+            if window.from_the_end {
+                items.reverse();
+            }
+        }
+        (items, total)
     };
-    let mut items =
-        store::page(pool, &grant, &query.filter, query.sort, window, now).await.map_err(Problem::internal)?;
-    if window.from_the_end {
-        items.reverse();
-    }
     Ok(Page { items, total, request: query.page })
 }
 
@@ -57,6 +65,14 @@ fn window(offset: i64, limit: i64, total: i64) -> Option<Window> {
 pub async fn fleet_summary(pool: &Pool, actor: &Actor, now: DateTime<Utc>) -> Result<FleetSummary, Problem> {
     let grant = actor.grant(&HOSTS_READ)?;
     store::summary(pool, &grant, now).await.map_err(Problem::internal)
+}
+
+/// How many hosts the whole installation has in each status; for the operator's command line.
+///
+/// # Errors
+/// `internal` when the database fails.
+pub async fn count_by_status(pool: &Pool) -> Result<Vec<(String, i64)>, Problem> {
+    store::count_by_status(pool).await.map_err(Problem::internal)
 }
 
 /// What the list can be narrowed by (hosts 9, 14).

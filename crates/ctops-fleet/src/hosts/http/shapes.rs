@@ -1,13 +1,13 @@
 //! Questions and answers as JSON.
 
+use chrono::{DateTime, Utc};
 use ctops_base::Problem;
 use ctops_slice::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use chrono::{DateTime, Utc};
-
+use crate::agents;
 use crate::hosts::model::{
     FacetValue, Facets, FleetSummary, HostDetail, HostListInput, HostRow, HostVitals, Sample, is_stale,
     percent,
@@ -240,7 +240,7 @@ impl HostAgent {
             registered_at: host.agent_registered_at.map(Timestamp),
             approved_at: host.agent_approved_at.map(Timestamp),
             approved_by: person.map(|(id, name)| HostPerson { id, name }),
-            key_fingerprint: tmp_fp(host.agent_key_sha256.as_deref().unwrap_or_default()),
+            key_fingerprint: agents::key_fingerprint(host.agent_key_sha256.as_deref().unwrap_or_default()),
             certificate: certificate
                 .map(|(serial, not_after)| HostCertificate { serial, not_after: not_after.into() }),
             last_heartbeat_at: host.row.last_seen_at.map(Timestamp),
@@ -376,12 +376,4 @@ impl From<&HostVitals> for HostUpdated {
             recorded_at: vitals.recorded_at.map(Timestamp),
         }
     }
-}
-
-fn tmp_fp(key_sha256: &[u8]) -> String {
-    use std::fmt::Write;
-    key_sha256.iter().fold(String::from("SHA256:"), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
