@@ -24,7 +24,7 @@ pub(super) struct Directory {
 
 /// Creates the directory if needed, locks it and finds out its identity.
 pub(super) fn open(path: &Path) -> Result<Directory, QueueError> {
-    fs::create_dir_all(path).map_err(QueueError::storage("create the queue directory"))?;
+    create(path).map_err(QueueError::storage("create the queue directory"))?;
     let lock = lock(path)?;
     let identity = path.join(IDENTITY_FILE);
     let log_id = match fs::read_to_string(&identity) {
@@ -33,6 +33,18 @@ pub(super) fn open(path: &Path) -> Result<Directory, QueueError> {
         Err(error) => return Err(QueueError::storage("read the identity of the queue")(error)),
     };
     Ok(Directory { log_id, _lock: lock })
+}
+
+/// Creates the directory and what is missing above it, so that all of it survives a loss of power.
+fn create(path: &Path) -> std::io::Result<()> {
+    let missing: Vec<&Path> = path.ancestors().take_while(|ancestor| !ancestor.exists()).collect();
+    fs::create_dir_all(path)?;
+    for created in missing {
+        // A relative path of one part lies in the working directory.
+        let parent = created.parent().filter(|parent| !parent.as_os_str().is_empty());
+        sync_directory(parent.unwrap_or(Path::new(".")))?;
+    }
+    Ok(())
 }
 
 fn lock(path: &Path) -> Result<File, QueueError> {
@@ -106,6 +118,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let first = open(dir.path()).unwrap().log_id;
         assert_eq!(open(dir.path()).unwrap().log_id, first);
+    }
+
+    #[test]
+    fn directory_is_created_with_what_is_missing_above_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let deep = dir.path().join("state/of/queue");
+        let first = open(&deep).unwrap().log_id;
+        assert_eq!(open(&deep).unwrap().log_id, first);
     }
 
     #[test]

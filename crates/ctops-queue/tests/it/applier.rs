@@ -7,6 +7,7 @@ use ctops_pg::Pool;
 use ctops_queue::log::Log;
 use ctops_queue::{BatchLimits, HandlerError, Parked, Queue, Record, Topic};
 use ctops_testkit::{TestDb, wait_until};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -20,7 +21,7 @@ pub(crate) enum Then {
     Commit,
     /// Kills its own database connection, so that the commit fails.
     LoseConnection,
-    /// Never returns; the test is told.
+    /// Tells the test and waits until it is released.
     Hang,
 }
 
@@ -32,13 +33,14 @@ pub(crate) struct Applier {
     pub(crate) limits: BatchLimits,
     /// Called with the records of each attempt.
     pub(crate) then: Box<Decide>,
-    pub(crate) hanging: tokio::sync::Notify,
+    pub(crate) hanging: Notify,
+    pub(crate) released: Notify,
 }
 
 impl Applier {
     pub(crate) fn new(then: impl Fn(&[Record]) -> Then + Send + Sync + 'static) -> Arc<Self> {
         let limits = BatchLimits { max_records: 50, ..quick() };
-        Arc::new(Self { limits, then: Box::new(then), hanging: tokio::sync::Notify::new() })
+        Arc::new(Self { limits, then: Box::new(then), hanging: Notify::new(), released: Notify::new() })
     }
 }
 
@@ -78,7 +80,7 @@ impl ctops_queue::Handler for Applier {
             }
             Then::Hang => {
                 self.hanging.notify_one();
-                std::future::pending::<()>().await;
+                self.released.notified().await;
             }
         }
         Ok(parked

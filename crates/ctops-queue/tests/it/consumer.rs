@@ -133,12 +133,26 @@ async fn two_consumers_that_both_believe_to_own_the_partition_apply_each_record_
     let (one, other) =
         (open(small(directory.path(), &[TOPIC])).await, open(small(copy.path(), &[TOPIC])).await);
     assert_eq!(one.log_id(), other.log_id(), "as two nodes of one Kafka group would have");
-    let consumers =
-        [&one, &other].map(|log| Consumer::start(log, db.pool(), &Applier::new(|_| Then::Commit)));
+    let slow = Applier::new(|records| if records[0].offset == 50 { Then::Hang } else { Then::Commit });
+    let slow_consumer = Consumer::start(&one, db.pool(), &slow);
+    slow.hanging.notified().await;
+    let other_consumer = Consumer::start(&other, db.pool(), &Applier::new(|_| Then::Commit));
+    let blocked = || async {
+        let count: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM pg_stat_activity
+              WHERE datname = current_database() AND wait_event_type = 'Lock'",
+        )
+        .fetch_one(db.pool())
+        .await
+        .unwrap();
+        count == 1
+    };
+    wait_until(LIMIT, blocked).await;
+    assert_eq!(applied(db.pool()).await, numbers(50), "the second one waits for the first");
+    slow.released.notify_one();
     until_applied(db.pool(), 1_000).await;
-    for consumer in consumers {
-        consumer.stop().await;
-    }
+    slow_consumer.stop().await;
+    other_consumer.stop().await;
     assert_eq!(applied(db.pool()).await, numbers(1_000));
 }
 
