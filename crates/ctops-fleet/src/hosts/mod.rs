@@ -35,7 +35,9 @@ pub use model::{
     FacetValue, Facets, FleetSummary, HostDetail, HostFilter, HostIdentity, HostListInput, HostQuery, HostRow,
     HostStatus, NewHost, Sort, SortKey, Vital,
 };
-pub use service::{count_by_status, create, find_host, fleet_facets, fleet_summary, list_hosts, reidentify, set_status, soft_delete};
+pub use service::{
+    count_by_status, create, find_host, fleet_facets, fleet_summary, list_hosts, reidentify, set_status, soft_delete,
+};
 
 /// See the fleet, the list and host pages.
 pub static HOSTS_READ: Permission =

@@ -44,7 +44,9 @@ pub(super) async fn count(
 
 /// How many hosts the whole installation has in each status: for the operator, who sees no host by it.
 pub(super) async fn count_by_status(pool: &Pool) -> Result<Vec<(String, i64)>, sqlx::Error> {
-    sqlx::query_as("SELECT status, count(*) FROM host_vitals GROUP BY status ORDER BY status").fetch_all(pool).await
+    sqlx::query_as("SELECT status, count(*) FROM host_vitals GROUP BY status ORDER BY status")
+        .fetch_all(pool)
+        .await
 }
 
 /// A part of the list. Only the narrow rows are sorted; the wide ones are fetched for what is left.
