@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use ctops_base::id::new_id;
-use ctops_base::{Page, PageRequest, Problem};
+use ctops_base::{Clock, Page, PageRequest, Problem};
 use ctops_crypto::secret::{random_token, sha256};
 use ctops_pg::{Pool, Tx};
-use ctops_slice::audit::{self, AuditEvent};
+use ctops_slice::audit::{self, AuditEvent, By};
 use ctops_slice::throttle::{self, Rate};
-use ctops_slice::{Actor, AppState};
+use ctops_slice::{Actor, AppState, Grant};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -46,13 +46,9 @@ pub async fn create_token(state: &AppState, actor: &Actor, new: NewToken) -> Res
     let now = state.clock.now();
     throttle::hit(&state.pool, &CREATION, &actor.org_id.to_string(), now).await?;
     let (id, secret) = (new_id(), random_token(SECRET_PREFIX));
-    let parts = store::SecretParts {
-        hash: sha256(secret.as_bytes()),
-        hint_prefix: &secret[..8],
-        hint_suffix: &secret[secret.len() - 4..],
-    };
+    let parts = secret_parts(&secret);
     let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
-    store::insert(&mut tx, &grant, id, &new, &parts, actor.user_id, now).await.map_err(Problem::internal)?;
+    store::insert(&mut tx, &grant, id, &new, &parts, Some(actor.user_id), now).await.map_err(Problem::internal)?;
     let event = AuditEvent::by_actor(actor, "enrolment_token.created", "enrolment_token")
         .on(id)
         .summary(format!("created enrolment token {}", new.label))
@@ -62,6 +58,39 @@ pub async fn create_token(state: &AppState, actor: &Actor, new: NewToken) -> Res
     tx.commit().await.map_err(Problem::internal)?;
     let token = token.ok_or_else(|| Problem::internal("a new token cannot be read back"))?;
     Ok(Created { token, secret })
+}
+
+/// Creates a token for the operator on the server's own machine, who needs no account. Returns its secret.
+///
+/// # Errors
+/// `validation_failed`; `internal`.
+pub async fn create_operator_token(
+    pool: &Pool,
+    clock: &Clock,
+    org_id: Uuid,
+    new: NewToken,
+) -> Result<String, Problem> {
+    let (new, now) = (new.check()?, clock.now());
+    let grant = Grant::of_operator(org_id, &ENROLMENT_MANAGE);
+    let (id, secret) = (new_id(), random_token(SECRET_PREFIX));
+    let mut tx = pool.begin().await.map_err(Problem::internal)?;
+    store::insert(&mut tx, &grant, id, &new, &secret_parts(&secret), None, now).await.map_err(Problem::internal)?;
+    let event = AuditEvent::by(By::System, Some(org_id), "enrolment_token.created", "enrolment_token")
+        .on(id)
+        .summary(format!("the operator created enrolment token {} on the server's machine", new.label))
+        .change(None, Some(describe(&new)));
+    audit::append(&mut tx, &event, now).await.map_err(Problem::internal)?;
+    tx.commit().await.map_err(Problem::internal)?;
+    Ok(secret)
+}
+
+/// What is stored and shown of a secret: its first 8 and last 4 characters (agents-enrolment 3).
+fn secret_parts(secret: &str) -> store::SecretParts<'_> {
+    store::SecretParts {
+        hash: sha256(secret.as_bytes()),
+        hint_prefix: &secret[..8],
+        hint_suffix: &secret[secret.len() - 4..],
+    }
 }
 
 /// What the audit trail keeps of a new token.

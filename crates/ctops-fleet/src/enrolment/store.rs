@@ -155,7 +155,7 @@ pub(super) async fn insert(
     id: Uuid,
     new: &NewToken,
     secret: &SecretParts<'_>,
-    created_by: Uuid,
+    created_by: Option<Uuid>,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     let expires_at = new.expires_in_days.map(|days| now + chrono::TimeDelta::days(i64::from(days)));

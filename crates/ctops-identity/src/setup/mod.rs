@@ -1,7 +1,7 @@
 //! Set-up: the first account of an installation, made by whoever can read the server's log.
 //!
 //! At start the server makes a one-time code ([`prepare`]), stores its hash and prints the code. `POST /setup` with
-//! that code creates the organisation and its super_admin. Owns `setup_codes`, `organisations`, `users`,
+//! that code creates the organisation and its super_admin. Hosts may join before that ([`first_organisation`]). Owns `setup_codes`, `organisations`, `users`,
 //! `memberships`.
 //!
 //! Invariants: set-up works only while the table of users is empty (removed users count), and at most once, whatever
@@ -23,7 +23,7 @@ use utoipa_axum::routes;
 use crate::sign_in::SignInDeps;
 
 pub use model::SetupCode;
-pub use service::prepare;
+pub use service::{first_organisation, is_required, prepare};
 
 pub(crate) fn slice(deps: SignInDeps) -> Slice {
     Slice::new("setup")

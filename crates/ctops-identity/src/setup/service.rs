@@ -9,12 +9,16 @@ use ctops_pg::Pool;
 use ctops_slice::audit::{self, AuditEvent, By};
 use ctops_slice::{AppState, throttle};
 use serde_json::json;
+use uuid::Uuid;
 
 use super::model::{CodeVerdict, Created, FirstAccount, SetupCode, SetupRequest, code_hash, make_code};
 use super::store;
 use crate::passwords::{Passwords, Secret};
 use crate::sessions::{self, NewSession, SignInMethod, StartedSession};
 use crate::sign_in::CREDENTIAL_POSTS;
+
+/// Name of an organisation that hosts joined before set-up.
+const UNNAMED: &str = "Not set up yet";
 
 /// Called at every start of the server. While there is no user, stores the set-up code and returns it in clear for
 /// printing, once: only its hash is kept. A code made at an earlier start stops working. Returns nothing when the
@@ -40,6 +44,34 @@ pub async fn prepare(pool: &Pool, clock: &Clock, preset: SetupCode) -> Result<Op
     };
     tx.commit().await.map_err(Problem::internal)?;
     Ok(shown.map(|code| code.reveal().to_owned()))
+}
+
+/// Whether no account exists yet.
+///
+/// # Errors
+/// `internal` when the database fails.
+pub async fn is_required(pool: &Pool) -> Result<bool, Problem> {
+    Ok(!store::users_exist(pool).await.map_err(Problem::internal)?)
+}
+
+/// The installation's first organisation. Before set-up it is made here, so that the operator can let hosts join; set-up
+/// then gives it its name and its first account.
+///
+/// # Errors
+/// `internal` when the database fails.
+pub async fn first_organisation(pool: &Pool, clock: &Clock) -> Result<Uuid, Problem> {
+    let mut tx = pool.begin().await.map_err(Problem::internal)?;
+    store::lock(&mut tx).await.map_err(Problem::internal)?;
+    let id = match store::first_organisation(&mut tx).await.map_err(Problem::internal)? {
+        Some(id) => id,
+        None => {
+            let id = new_id();
+            store::put_organisation(&mut tx, id, UNNAMED, clock.now()).await.map_err(Problem::internal)?;
+            id
+        }
+    };
+    tx.commit().await.map_err(Problem::internal)?;
+    Ok(id)
 }
 
 /// Whether an installation waits for set-up, and whether that needs a code.
@@ -138,12 +170,14 @@ async fn create(
     ip: IpAddr,
 ) -> Result<Created, Problem> {
     let now = state.clock.now();
-    let created = Created { org_id: new_id(), user_id: new_id() };
     let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
     store::lock(&mut tx).await.map_err(Problem::internal)?;
     if store::users_exist_in(&mut tx).await.map_err(Problem::internal)? {
         return Err(already_set_up());
     }
+    // Hosts may have joined before the first account: their organisation becomes this account's.
+    let waiting = store::first_organisation(&mut tx).await.map_err(Problem::internal)?;
+    let created = Created { org_id: waiting.unwrap_or_else(new_id), user_id: new_id() };
     write(&mut tx, created, account, password_hash, now).await.map_err(Problem::internal)?;
     for event in events(created, account) {
         audit::append(&mut tx, &event.from_ip(ip), now).await.map_err(Problem::internal)?;
@@ -159,7 +193,7 @@ async fn write(
     password_hash: &str,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    store::insert_organisation(tx, created.org_id, &account.organisation_name, now).await?;
+    store::put_organisation(tx, created.org_id, &account.organisation_name, now).await?;
     store::insert_user(tx, created.user_id, account, password_hash, now).await?;
     store::insert_super_admin(tx, created, now).await?;
     store::delete_code(tx).await

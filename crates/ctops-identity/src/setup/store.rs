@@ -90,14 +90,24 @@ pub(super) async fn delete_code(tx: &mut Tx<'_>) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-/// Creates the organisation.
-pub(super) async fn insert_organisation(
+/// The oldest organisation, if there is any.
+pub(super) async fn first_organisation(tx: &mut Tx<'_>) -> Result<Option<Uuid>, sqlx::Error> {
+    sqlx::query_scalar("SELECT id FROM organisations ORDER BY created_at, id LIMIT 1").fetch_optional(&mut **tx).await
+}
+
+/// Creates the organisation, or gives the one that hosts joined before set-up its name.
+pub(super) async fn put_organisation(
     tx: &mut Tx<'_>,
     id: Uuid,
     name: &str,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT INTO organisations (id, name, created_at) VALUES ($1, $2, $3)")
+    sqlx::query(
+        "INSERT INTO organisations (id, name, created_at)
+         VALUES ($1, $2, $3)
+         ON CONFLICT (id) DO UPDATE
+         SET name = EXCLUDED.name",
+    )
         .bind(id)
         .bind(name)
         .bind(now)

@@ -70,7 +70,7 @@ async fn inserts_make_a_verified_super_admin() {
         password: Secret::new("never stored"),
     };
     let mut tx = db.pool().begin().await.unwrap();
-    insert_organisation(&mut tx, created.org_id, &account.organisation_name, start_time()).await.unwrap();
+    put_organisation(&mut tx, created.org_id, &account.organisation_name, start_time()).await.unwrap();
     insert_user(&mut tx, created.user_id, &account, "$argon2id$...", start_time()).await.unwrap();
     insert_super_admin(&mut tx, created, start_time()).await.unwrap();
     tx.commit().await.unwrap();
