@@ -19,7 +19,10 @@ pub(crate) async fn register(
     peer: &Peer,
     request: RegisterRequest,
 ) -> Result<RegisterResponse, Status> {
-    let wait = Duration::from_secs(u64::from(request.wait_seconds.min(MAX_REGISTER_WAIT_SECS)));
+    let seconds = request.wait_seconds.min(MAX_REGISTER_WAIT_SECS);
+    // The answer after a wait carries token and certificate, so only a call that proved its key may wait.
+    let proves_its_key = !request.csr_der.is_empty();
+    let wait = Duration::from_secs(if proves_its_key { seconds.into() } else { 0 });
     let first = agents::register(&node.agents, input(request, peer)).await;
     let outcome = match first {
         Ok(outcome) if outcome.status == RegisterStatus::Pending && !wait.is_zero() => {

@@ -1,0 +1,12 @@
+//! Ingest from the outside: real TLS, the real embedded queue and PostgreSQL, and a client written for these tests.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod calls;
+mod certificates;
+mod handshake;
+mod heartbeat;
+mod lease;
+mod refusals;
+mod register;
+mod support;
