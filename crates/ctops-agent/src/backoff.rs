@@ -34,7 +34,8 @@ impl Backoff {
         // 2^16 times the first step is beyond any cap in use; further steps must not overflow the shift.
         self.steps = (self.steps + 1).min(16);
         let half = nominal / 2;
-        half + half.mul_f64(f64::from((self.random)()) / f64::from(u16::MAX))
+        let delay = half + half.mul_f64(f64::from((self.random)()) / f64::from(u16::MAX));
+        Duration::from_millis(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX))
     }
 
     /// Starts again at the first step.

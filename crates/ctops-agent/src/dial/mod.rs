@@ -111,19 +111,16 @@ impl Dialer {
     /// # Errors
     /// When any step fails or all together take longer than the dialer's patience.
     pub async fn dial(&self, certificate: Option<(&Identity, &Leaf)>) -> Result<Connection, DialError> {
-        let config = Arc::new(trust::client_config(&self.trust, certificate)?);
-        let shown = certificate.map(|(_, leaf)| leaf.der().clone());
-        tokio::time::timeout(self.patience, self.connect(config, shown))
+        tokio::time::timeout(self.patience, self.connect(certificate))
             .await
             .unwrap_or_else(|_| Err(DialError::TimedOut(self.address.clone(), self.patience)))
     }
 
-    async fn connect(
-        &self,
-        config: Arc<rustls::ClientConfig>,
-        shown: Option<CertificateDer<'static>>,
-    ) -> Result<Connection, DialError> {
+    async fn connect(&self, certificate: Option<(&Identity, &Leaf)>) -> Result<Connection, DialError> {
         let tcp = self.connect_tcp().await?;
+        // Reading the certificates to trust is the costly part; while the server is away it is not done.
+        let config = Arc::new(trust::client_config(&self.trust, certificate)?);
+        let shown = certificate.map(|(_, leaf)| leaf.der().clone());
         let name = self.address.server_name.clone();
         let tls = TlsConnector::from(config)
             .connect(name, tcp)

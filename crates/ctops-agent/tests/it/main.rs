@@ -1,6 +1,7 @@
 //! The agent against a protocol peer with real TLS and HTTP/2, and as an executable.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
+// Parts of the peer are for the load tester, which is tested with it too.
+#![allow(clippy::unwrap_used, clippy::expect_used, dead_code, missing_docs, unreachable_pub)]
 
 mod authority;
 mod bench;

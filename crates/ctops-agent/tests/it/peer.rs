@@ -133,7 +133,8 @@ async fn accept(
 ) {
     let mut connections = JoinSet::new();
     loop {
-        let Ok((tcp, _)) = listener.accept().await else { return };
+        let Ok((tcp, from)) = listener.accept().await else { return };
+        let _ = events.send(Event::Connected { from: from.ip() });
         let (acceptor, plan, events) = (acceptor.clone(), plan.clone(), events.clone());
         connections.spawn(async move {
             let Ok(tls) = acceptor.accept(tcp).await else {

@@ -37,6 +37,9 @@ pub enum Opened {
 /// What happened at the peer.
 #[derive(Debug)]
 pub enum Event {
+    Connected {
+        from: std::net::IpAddr,
+    },
     Registered {
         request: Box<RegisterRequest>,
         shown: Option<Vec<u8>>,
