@@ -39,7 +39,9 @@ mod tests {
 
     #[test]
     fn other_texts_are_not_agent_ids() {
-        for text in ["", "abc", "ABCDEFGHIJKLMNOPQRSTUVWX", "abcdefghijklmnopqrstuvw/", "abcdefghijklmnopqrstuvwxyz"] {
+        for text in
+            ["", "abc", "ABCDEFGHIJKLMNOPQRSTUVWX", "abcdefghijklmnopqrstuvw/", "abcdefghijklmnopqrstuvwxyz"]
+        {
             assert!(!is_agent_id(text), "{text}");
         }
     }

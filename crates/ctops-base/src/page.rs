@@ -35,7 +35,11 @@ pub struct Page<T> {
 impl<T> Page<T> {
     /// The same page with every item converted.
     pub fn map<U>(self, convert: impl FnMut(T) -> U) -> Page<U> {
-        Page { items: self.items.into_iter().map(convert).collect(), total: self.total, request: self.request }
+        Page {
+            items: self.items.into_iter().map(convert).collect(),
+            total: self.total,
+            request: self.request,
+        }
     }
 }
 

@@ -78,7 +78,10 @@ impl Registry {
     ///
     /// # Errors
     /// All mistakes at once, in the order of the registry.
-    pub fn load(&self, environment: impl IntoIterator<Item = (String, String)>) -> Result<Values, Vec<Mistake>> {
+    pub fn load(
+        &self,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Values, Vec<Mistake>> {
         let environment: BTreeMap<String, String> =
             environment.into_iter().filter(|(_, value)| !value.trim().is_empty()).collect();
         let mut mistakes = Vec::new();

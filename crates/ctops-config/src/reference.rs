@@ -13,7 +13,8 @@ impl Registry {
              Check them with `{program} config check`, see them with `{program} config print`.\n"
         );
         for setting in self.settings {
-            let _infallible = write!(out, "\n## `{}`\n\n{}\n\n{}\n", setting.env, setting.about, facts(setting));
+            let _infallible =
+                write!(out, "\n## `{}`\n\n{}\n\n{}\n", setting.env, setting.about, facts(setting));
         }
         out
     }

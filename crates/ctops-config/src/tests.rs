@@ -52,7 +52,8 @@ fn defaults_hold_until_the_environment_says_otherwise() {
 #[test]
 fn all_mistakes_are_told_at_once() {
     let mistakes =
-        load(&[("CT_OPS_KEY", "short"), ("CT_OPS_WAIT", "soon"), ("CT_OPS_WIAT", "1"), ("PATH", "/bin")]).unwrap_err();
+        load(&[("CT_OPS_KEY", "short"), ("CT_OPS_WAIT", "soon"), ("CT_OPS_WIAT", "1"), ("PATH", "/bin")])
+            .unwrap_err();
     let names: Vec<_> = mistakes.iter().map(|m| m.env.as_str()).collect();
     assert_eq!(names, ["CT_OPS_KEY", "CT_OPS_WAIT", "CT_OPS_WIAT"]);
     assert!(mistakes[2].message.contains("did you mean CT_OPS_WAIT?"), "{}", mistakes[2]);
@@ -85,7 +86,10 @@ fn secrets_come_from_files_too_but_not_from_both() {
     let path = std::env::temp_dir().join(format!("ctops-config-{}", std::process::id()));
     std::fs::write(&path, "from-a-file\n").unwrap();
     let file = path.to_str().unwrap();
-    assert_eq!(load(&[("CT_OPS_KEY_FILE", file)]).unwrap().secret("CT_OPS_KEY").unwrap().expose(), "from-a-file");
+    assert_eq!(
+        load(&[("CT_OPS_KEY_FILE", file)]).unwrap().secret("CT_OPS_KEY").unwrap().expose(),
+        "from-a-file"
+    );
     assert!(load(&[("CT_OPS_KEY_FILE", file), ("CT_OPS_KEY", "direct-value")]).is_err());
     std::fs::remove_file(&path).unwrap();
     assert!(load(&[("CT_OPS_KEY_FILE", file)]).is_err(), "a missing file is a mistake");

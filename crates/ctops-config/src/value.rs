@@ -88,9 +88,9 @@ impl Kind {
             },
             Kind::Choice(words) if words.contains(&text) => Ok(Value::Text(text.to_owned())),
             Kind::Choice(words) => Err(format!("must be one of {}", words.join(", "))),
-            Kind::List => {
-                Ok(Value::List(text.split(',').map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned).collect()))
-            }
+            Kind::List => Ok(Value::List(
+                text.split(',').map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned).collect(),
+            )),
         }
     }
 

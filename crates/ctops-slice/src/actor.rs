@@ -138,8 +138,11 @@ mod tests {
     use super::*;
 
     static READ: Permission = Permission { name: "things.read", roles: &Role::ALL, about: "See things." };
-    static ADMIN: Permission =
-        Permission { name: "things.admin", roles: &[Role::OrgAdmin, Role::SuperAdmin], about: "Change things." };
+    static ADMIN: Permission = Permission {
+        name: "things.admin",
+        roles: &[Role::OrgAdmin, Role::SuperAdmin],
+        about: "Change things.",
+    };
 
     fn actor(roles: &[Role]) -> Actor {
         Actor {

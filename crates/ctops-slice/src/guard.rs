@@ -216,7 +216,9 @@ mod tests {
         assert_eq!(check(&[mine, marked], true), Ok(()));
         assert_eq!(check(&[("origin", "https://alias.example.com"), marked], true), Ok(()));
         assert_eq!(check(&[("referer", "https://ops.example.com/hosts"), marked], true), Ok(()));
-        for bad in ["https://evil.example.com", "https://ops.example.com.evil.com", "http://ops.example.com", "null"] {
+        for bad in
+            ["https://evil.example.com", "https://ops.example.com.evil.com", "http://ops.example.com", "null"]
+        {
             assert_eq!(check(&[("origin", bad), marked], true), Err("untrusted_origin"), "{bad}");
             assert_eq!(check(&[("origin", bad)], false), Err("untrusted_origin"), "sign-in from {bad}");
         }

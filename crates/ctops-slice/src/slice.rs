@@ -170,7 +170,8 @@ fn operations_of(item: &mut PathItem) -> Vec<(&'static str, &mut Operation)> {
 
 /// Writes the access into the API document: the UI and the matrix read it there.
 fn mark(operation: &mut Operation, access: Access) {
-    let extension = utoipa::openapi::extensions::ExtensionsBuilder::new().add("x-access", access.name()).build();
+    let extension =
+        utoipa::openapi::extensions::ExtensionsBuilder::new().add("x-access", access.name()).build();
     match &mut operation.extensions {
         Some(existing) => existing.merge(extension),
         none => *none = Some(extension),

@@ -61,7 +61,8 @@ impl Installation {
 
     /// Whether a browser page at `origin` may call the API with a cookie (auth 25).
     pub fn trusts_origin(&self, origin: &str) -> bool {
-        let same = |known: &str| known.trim_end_matches('/').eq_ignore_ascii_case(origin.trim_end_matches('/'));
+        let same =
+            |known: &str| known.trim_end_matches('/').eq_ignore_ascii_case(origin.trim_end_matches('/'));
         same(&self.public_url) || self.trusted_origins.iter().any(|known| same(known))
     }
 }

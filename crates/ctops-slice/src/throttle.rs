@@ -62,14 +62,15 @@ pub async fn hit(pool: &Pool, rate: &Rate, key: &str, now: DateTime<Utc>) -> Res
 /// # Errors
 /// `rate_limited` with the seconds until the lock ends; `internal` when it cannot be looked up.
 pub async fn check_lock(pool: &Pool, lock: &LockOut, key: &str, now: DateTime<Utc>) -> Result<(), Problem> {
-    let until: Option<DateTime<Utc>> =
-        sqlx::query_scalar("SELECT locked_until FROM throttles WHERE scope = $1 AND key = $2 AND locked_until > $3")
-            .bind(lock.scope)
-            .bind(key)
-            .bind(now)
-            .fetch_optional(pool)
-            .await
-            .map_err(Problem::internal)?;
+    let until: Option<DateTime<Utc>> = sqlx::query_scalar(
+        "SELECT locked_until FROM throttles WHERE scope = $1 AND key = $2 AND locked_until > $3",
+    )
+    .bind(lock.scope)
+    .bind(key)
+    .bind(now)
+    .fetch_optional(pool)
+    .await
+    .map_err(Problem::internal)?;
     match until {
         Some(until) => Err(Problem::limited(seconds_until(until, now))),
         None => Ok(()),

@@ -60,7 +60,7 @@ const ALLOWED: [(&str, &[&str]); 17] = [
         ],
     ),
     ("ctops-agent", &["ctops-base", "ctops-proto"]),
-    ("ctops-loadtest", &["ctops-base", "ctops-proto"]),
+    ("ctops-loadtest", &["ctops-agent", "ctops-base", "ctops-proto"]),
     ("ctops-testkit", &["ctops-base", "ctops-pg"]),
     ("ctops-system", &["ctops-testkit", "ctops-pg"]),
     ("xtask", &[]),

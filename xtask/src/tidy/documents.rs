@@ -41,5 +41,6 @@ fn is_path(word: &str) -> bool {
 }
 
 fn is_front_page(path: &str) -> bool {
-    path.ends_with("/lib.rs") || path.ends_with("/main.rs") || path.ends_with("/mod.rs")
+    !path.contains("/tests/")
+        && (path.ends_with("/lib.rs") || path.ends_with("/main.rs") || path.ends_with("/mod.rs"))
 }

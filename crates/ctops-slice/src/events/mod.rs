@@ -124,7 +124,12 @@ impl EventHub {
         let last_id = headers.get("last-event-id").and_then(|value| value.to_str().ok());
         let follower = self.follow(actor, topics, last_id)?;
         let first = std::iter::once(sse::Event::default().comment("open").retry(Duration::from_secs(2)));
-        let state = StreamState { follower, authenticator, session_id: actor.session_id, first: Some(first.collect()) };
+        let state = StreamState {
+            follower,
+            authenticator,
+            session_id: actor.session_id,
+            first: Some(first.collect()),
+        };
         let stream = futures_util::stream::unfold(state, next_event);
         Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(PING).text("ping")))
     }
@@ -144,10 +149,9 @@ impl EventHub {
         let (backlog, reset) = match last_id {
             None => (VecDeque::new(), false),
             Some(id) => match self.resume_point(id, &inner) {
-                Some(seq) => (
-                    inner.recent.iter().filter(|e| e.seq > seq && matches(e)).cloned().collect(),
-                    false,
-                ),
+                Some(seq) => {
+                    (inner.recent.iter().filter(|e| e.seq > seq && matches(e)).cloned().collect(), false)
+                }
                 None => (VecDeque::new(), true),
             },
         };

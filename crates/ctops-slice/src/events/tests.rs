@@ -61,7 +61,8 @@ async fn a_reconnect_after_the_buffer_or_a_restart_is_reset() {
     hub.publish(Uuid::from_u128(1), "fleet", "old-too", "{}");
     clock.advance(TimeDelta::minutes(6));
     hub.publish(Uuid::from_u128(1), "fleet", "new", "{}");
-    for id in [hub.event_id(1), "nonsense".into(), format!("{}.1", Uuid::new_v4().simple()), hub.event_id(99)] {
+    for id in [hub.event_id(1), "nonsense".into(), format!("{}.1", Uuid::new_v4().simple()), hub.event_id(99)]
+    {
         let mut follower = hub.follow(&actor(1, 1), vec!["fleet".into()], Some(&id)).unwrap();
         assert!(names(&mut follower, 1).await[0].contains("reset"), "{id}");
     }
