@@ -1,1 +1,8 @@
-//! Being written.
+//! Hosts: the API, the consumers, live views and the life of a record.
+
+mod api;
+mod consume;
+mod life;
+mod live;
+mod status;
+mod support;
