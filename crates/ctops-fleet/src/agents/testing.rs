@@ -1,4 +1,5 @@
 //! A key pair as an agent makes it, for tests inside and outside this crate.
+#![allow(clippy::unwrap_used)]
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -124,23 +124,28 @@ pub(super) struct NewTokenBody {
     skip_verify: bool,
     /// 1 when absent, null for any number.
     #[serde(default = "default_max_uses")]
-    max_uses: Option<u32>,
+    max_uses: Option<i64>,
     /// 1 to 365, 7 when absent, null for never.
     #[serde(default = "default_expiry")]
-    expires_in_days: Option<u32>,
+    expires_in_days: Option<i64>,
     /// At most 64.
     #[serde(default)]
     tags: Vec<Tag>,
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "serde wants the type of the field")]
-fn default_max_uses() -> Option<u32> {
-    Some(DEFAULT_MAX_USES)
+fn default_max_uses() -> Option<i64> {
+    Some(i64::from(DEFAULT_MAX_USES))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "serde wants the type of the field")]
-fn default_expiry() -> Option<u32> {
-    Some(DEFAULT_EXPIRY_DAYS)
+fn default_expiry() -> Option<i64> {
+    Some(i64::from(DEFAULT_EXPIRY_DAYS))
+}
+
+/// A number that cannot be one becomes 0, which the check refuses under the name of its field.
+fn or_zero(number: i64) -> u32 {
+    u32::try_from(number).unwrap_or(0)
 }
 
 /// A new token. The secret is shown here and never again.
@@ -179,8 +184,8 @@ pub(super) async fn create_enrolment_token(
         label: body.label,
         auto_approve: body.auto_approve,
         skip_verify: body.skip_verify,
-        max_uses: body.max_uses,
-        expires_in_days: body.expires_in_days,
+        max_uses: body.max_uses.map(or_zero),
+        expires_in_days: body.expires_in_days.map(or_zero),
         tags: body.tags,
     };
     let warnings =

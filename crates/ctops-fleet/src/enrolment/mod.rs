@@ -31,7 +31,10 @@ use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 
 pub use model::{EnrolmentToken, NewToken, ReenrolmentPolicy, Token, TokenStatus, Warning};
-pub use service::{Created, consume_use, create_operator_token, create_token, find_by_secret, reenrolment_policy, revoke_token};
+pub use service::{
+    Created, consume_use, create_operator_token, create_token, find_by_secret, reenrolment_policy,
+    revoke_token,
+};
 pub(crate) use tags::check_tags;
 pub use tags::{Tag, merge_tags};
 

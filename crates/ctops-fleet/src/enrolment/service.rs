@@ -48,7 +48,9 @@ pub async fn create_token(state: &AppState, actor: &Actor, new: NewToken) -> Res
     let (id, secret) = (new_id(), random_token(SECRET_PREFIX));
     let parts = secret_parts(&secret);
     let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
-    store::insert(&mut tx, &grant, id, &new, &parts, Some(actor.user_id), now).await.map_err(Problem::internal)?;
+    store::insert(&mut tx, &grant, id, &new, &parts, Some(actor.user_id), now)
+        .await
+        .map_err(Problem::internal)?;
     let event = AuditEvent::by_actor(actor, "enrolment_token.created", "enrolment_token")
         .on(id)
         .summary(format!("created enrolment token {}", new.label))
@@ -74,7 +76,9 @@ pub async fn create_operator_token(
     let grant = Grant::of_operator(org_id, &ENROLMENT_MANAGE);
     let (id, secret) = (new_id(), random_token(SECRET_PREFIX));
     let mut tx = pool.begin().await.map_err(Problem::internal)?;
-    store::insert(&mut tx, &grant, id, &new, &secret_parts(&secret), None, now).await.map_err(Problem::internal)?;
+    store::insert(&mut tx, &grant, id, &new, &secret_parts(&secret), None, now)
+        .await
+        .map_err(Problem::internal)?;
     let event = AuditEvent::by(By::System, Some(org_id), "enrolment_token.created", "enrolment_token")
         .on(id)
         .summary(format!("the operator created enrolment token {} on the server's machine", new.label))

@@ -4,3 +4,4 @@
 mod agents;
 mod enrolment;
 mod hosts;
+mod support;

@@ -1,1 +1,7 @@
-//! Being written.
+mod adoption;
+mod api;
+mod approval;
+mod certificates;
+mod leases;
+mod registration;
+mod trust;

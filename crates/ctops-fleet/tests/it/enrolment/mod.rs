@@ -1,1 +1,3 @@
-//! Being written.
+mod install;
+mod settings;
+mod tokens;
