@@ -1,8 +1,8 @@
 //! Set-up: the first account of an installation, made by whoever can read the server's log.
 //!
 //! At start the server makes a one-time code ([`prepare`]), stores its hash and prints the code. `POST /setup` with
-//! that code creates the organisation and its super_admin. Hosts may join before that ([`first_organisation`]). Owns `setup_codes`, `organisations`, `users`,
-//! `memberships`.
+//! that code creates the organisation and its super_admin. Hosts may join before that ([`first_organisation`]). Owns
+//! `setup_codes`, `organisations`, `users`, `memberships`.
 //!
 //! Invariants: set-up works only while the table of users is empty (removed users count), and at most once, whatever
 //! runs at the same time; without a prepared row it is refused, so a server that failed to prepare is not open to

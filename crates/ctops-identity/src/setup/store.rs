@@ -92,7 +92,9 @@ pub(super) async fn delete_code(tx: &mut Tx<'_>) -> Result<(), sqlx::Error> {
 
 /// The oldest organisation, if there is any.
 pub(super) async fn first_organisation(tx: &mut Tx<'_>) -> Result<Option<Uuid>, sqlx::Error> {
-    sqlx::query_scalar("SELECT id FROM organisations ORDER BY created_at, id LIMIT 1").fetch_optional(&mut **tx).await
+    sqlx::query_scalar("SELECT id FROM organisations ORDER BY created_at, id LIMIT 1")
+        .fetch_optional(&mut **tx)
+        .await
 }
 
 /// Creates the organisation, or gives the one that hosts joined before set-up its name.
@@ -108,11 +110,11 @@ pub(super) async fn put_organisation(
          ON CONFLICT (id) DO UPDATE
          SET name = EXCLUDED.name",
     )
-        .bind(id)
-        .bind(name)
-        .bind(now)
-        .execute(&mut **tx)
-        .await?;
+    .bind(id)
+    .bind(name)
+    .bind(now)
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 

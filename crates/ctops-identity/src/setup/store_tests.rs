@@ -79,3 +79,17 @@ async fn inserts_make_a_verified_super_admin() {
     assert!(profile.email_verified);
     assert_eq!(profile.roles.into_iter().collect::<Vec<_>>(), [Role::SuperAdmin]);
 }
+
+#[tokio::test]
+async fn put_organisation_again_renames_it_and_the_first_one_is_the_oldest() {
+    let db = TestDb::new().await;
+    let mut tx = db.pool().begin().await.unwrap();
+    assert_eq!(first_organisation(&mut tx).await.unwrap(), None);
+    let (oldest, newest) = (new_id(), new_id());
+    put_organisation(&mut tx, newest, "Newest", start_time() + TimeDelta::days(1)).await.unwrap();
+    put_organisation(&mut tx, oldest, "Waiting", start_time()).await.unwrap();
+    put_organisation(&mut tx, oldest, "Oldest", start_time() + TimeDelta::days(9)).await.unwrap();
+    assert_eq!(first_organisation(&mut tx).await.unwrap(), Some(oldest));
+    tx.commit().await.unwrap();
+    assert_eq!(accounts::organisation(db.pool(), oldest).await.unwrap().name, "Oldest");
+}

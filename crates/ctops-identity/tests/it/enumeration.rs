@@ -1,10 +1,13 @@
 //! Nobody learns from a refused sign-in whether an account exists.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use ctops_identity::passwords::Secret;
 use serde_json::Value;
-use tokio::time::{Instant, timeout};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::support::{Answer, App, EMAIL, PASSWORD};
 
@@ -50,45 +53,76 @@ async fn lock_of_an_account_that_does_not_exist_looks_like_any_other() {
     assert_eq!(real, made_up);
 }
 
-/// Spec: auth 23
-#[tokio::test]
-async fn refusals_take_as_long_with_as_without_an_account() {
-    let (app, _) = App::set_up().await;
-    let timed = async |email: &str, n: u32| {
-        let began = Instant::now();
-        let answer = app.login(email, "not the password", &format!("198.51.100.{n}")).await;
-        assert_eq!(answer.refusal().0, 401);
-        began.elapsed()
-    };
-    let (mut known, mut unknown) = (Vec::new(), Vec::new());
-    for n in 0..4 {
-        known.push(timed(EMAIL, n).await);
-        unknown.push(timed("nobody@example.com", n).await);
-    }
-    known.sort();
-    unknown.sort();
-    for times in [&known, &unknown] {
-        assert!(times[0] >= Duration::from_millis(400), "{times:?}");
-        // The fastest of several: a busy machine may delay any single one.
-        assert!(times[0] <= Duration::from_millis(600), "{times:?}");
-    }
-    assert!(known[0] <= unknown[3] && unknown[0] <= known[3], "apart: {known:?} and {unknown:?}");
+/// The time a refused sign-in takes.
+async fn time_of_refusal(app: &App, email: &str, ip: &str) -> Duration {
+    let began = Instant::now();
+    let answer = app.login(email, "not the password", ip).await;
+    assert_eq!(answer.refusal().0, 401);
+    began.elapsed()
 }
 
 /// Spec: auth 23
 #[tokio::test]
-async fn unknown_account_waits_for_its_turn_to_hash_like_a_known_one() {
+async fn refusal_takes_the_promised_time_however_fast_the_comparison_was() {
     let (app, _) = App::set_up().await;
-    let busy = (app.passwords.turn().await.unwrap(), app.passwords.turn().await.unwrap());
-    let mut known = Box::pin(app.login(EMAIL, "not the password", "192.0.2.1"));
-    let mut unknown = Box::pin(app.login("nobody@example.com", "not the password", "192.0.2.2"));
-    // Longer than any answer to a refusal takes, so an answer without a hash would be here by then.
-    let (known_waits, unknown_waits) = tokio::join!(
-        timeout(Duration::from_millis(800), &mut known),
-        timeout(Duration::from_millis(800), &mut unknown)
-    );
-    assert!(known_waits.is_err() && unknown_waits.is_err());
-    drop(busy);
-    let (known, unknown) = tokio::join!(known, unknown);
-    assert_eq!(visible(known), visible(unknown));
+    // A hash that is compared in microseconds, so that nothing but the waiting is measured.
+    app.execute(
+        "UPDATE users SET password_hash = '$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0$' || repeat('A', 43)",
+    )
+    .await;
+    let mut times = Vec::new();
+    for n in 0..4 {
+        times.push(time_of_refusal(&app, EMAIL, &format!("198.51.100.{n}")).await);
+    }
+    times.sort();
+    assert!(times[0] >= Duration::from_millis(400), "{times:?}");
+    // The fastest of several: a busy machine may delay any single one.
+    assert!(times[0] <= Duration::from_millis(600), "{times:?}");
+}
+
+/// Spec: auth 23
+#[tokio::test]
+async fn refusals_take_as_long_with_as_without_an_account() {
+    let (app, _) = App::set_up().await;
+    let (mut known, mut unknown) = (Vec::new(), Vec::new());
+    for n in 0..4 {
+        let ip = format!("198.51.100.{n}");
+        known.push(time_of_refusal(&app, EMAIL, &ip).await);
+        unknown.push(time_of_refusal(&app, "nobody@example.com", &ip).await);
+    }
+    known.sort();
+    unknown.sort();
+    assert!(known[0] >= Duration::from_millis(400) && unknown[0] >= Duration::from_millis(400));
+    assert!(known[0] <= unknown[3] && unknown[0] <= known[3], "apart: {known:?} and {unknown:?}");
+}
+
+/// Waiting hides a missing comparison only while the machine is idle; under load it would show again.
+///
+/// Spec: auth 23
+#[tokio::test]
+async fn sign_ins_to_unknown_accounts_cost_a_hash_each() {
+    const SIGN_INS: u32 = 16;
+    let (app, _) = App::set_up().await;
+    let mut one_hash = Duration::MAX;
+    for _ in 0..3 {
+        let began = Instant::now();
+        app.passwords.turn().await.unwrap().verify(Secret::new("x"), None).await.unwrap();
+        one_hash = one_hash.min(began.elapsed());
+    }
+    let _one_at_a_time = app.passwords.turn().await.unwrap();
+    let began = Instant::now();
+    let app = Arc::new(app);
+    let mut sign_ins = JoinSet::new();
+    for n in 0..SIGN_INS {
+        let app = app.clone();
+        sign_ins.spawn(async move {
+            app.login(&format!("nobody-{n}@example.com"), "not the password", &format!("198.51.100.{n}"))
+                .await
+                .status
+        });
+    }
+    let statuses = sign_ins.join_all().await;
+    assert!(statuses.iter().all(|status| *status == StatusCode::UNAUTHORIZED), "{statuses:?}");
+    let took = began.elapsed();
+    assert!(took >= one_hash * (SIGN_INS / 2), "{SIGN_INS} in {took:?}, one hash takes {one_hash:?}");
 }

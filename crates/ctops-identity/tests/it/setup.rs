@@ -5,7 +5,8 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use chrono::TimeDelta;
 use ctops_identity::passwords::Secret;
-use ctops_identity::setup::{SetupCode, prepare};
+use ctops_identity::setup::{SetupCode, first_organisation, is_required, prepare};
+use ctops_testkit::wait_until;
 use serde_json::{Value, json};
 
 use crate::support::{App, PASSWORD, an_installation, get, post, set_up_body};
@@ -67,6 +68,22 @@ async fn set_up_with_the_printed_code_makes_a_verified_super_admin_and_signs_in(
     assert_eq!(login.status, StatusCode::OK, "verified although no mail was ever sent");
 }
 
+/// Spec: auth 2
+#[tokio::test]
+async fn hosts_that_joined_before_set_up_belong_to_the_first_account() {
+    let app = coded_app("right-code").await;
+    let pool = app.db.pool();
+    let waiting = first_organisation(pool, &app.clock).await.unwrap();
+    assert_eq!(first_organisation(pool, &app.clock).await.unwrap(), waiting, "made once");
+    assert!(is_required(pool).await.unwrap(), "an organisation alone is not a set-up");
+    let answer = app.send(post("/setup", with_code("right-code"))).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
+    assert_eq!(answer.body["organisation"]["id"], waiting.to_string());
+    assert_eq!(answer.body["organisation"]["name"], "Analytical Engines");
+    assert_eq!(app.count("SELECT count(*) FROM organisations").await, 1);
+    assert!(!is_required(pool).await.unwrap());
+}
+
 /// Spec: auth 1
 #[tokio::test]
 async fn five_wrong_codes_lock_set_up_for_fifteen_minutes() {
@@ -124,12 +141,27 @@ async fn futures_of<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Outpu
 }
 
 /// Spec: auth 2
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_simultaneous_set_ups_create_exactly_one_installation() {
     let app = App::prepared_with(an_installation()).await;
-    let mine = post("/setup", with("email", json!("mine@example.com"))).from("192.0.2.1");
-    let theirs = post("/setup", with("email", json!("theirs@example.com"))).from("192.0.2.2");
-    let (mine, theirs) = tokio::join!(app.send(mine), app.send(theirs));
+    // Reading goes on, writing waits: both requests have found no user before either can create one.
+    let mut gate = app.db.pool().begin().await.unwrap();
+    sqlx::query("LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE").execute(&mut *gate).await.unwrap();
+    let set_up = |email: &str, ip: &str| app.send(post("/setup", with("email", json!(email))).from(ip));
+    let open_gate = async {
+        let both_wait = async || {
+            let waiting = "SELECT count(*) FROM pg_stat_activity
+                 WHERE datname = current_database() AND wait_event_type = 'Lock'";
+            app.count(waiting).await == 2
+        };
+        wait_until(Duration::from_secs(30), both_wait).await;
+        gate.commit().await.unwrap();
+    };
+    let (mine, theirs, ()) = tokio::join!(
+        set_up("mine@example.com", "192.0.2.1"),
+        set_up("theirs@example.com", "192.0.2.2"),
+        open_gate
+    );
     let mut statuses = [mine.status.as_u16(), theirs.status.as_u16()];
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 409]);
@@ -137,10 +169,23 @@ async fn two_simultaneous_set_ups_create_exactly_one_installation() {
         "SELECT count(*) FROM users",
         "SELECT count(*) FROM organisations",
         "SELECT count(*) FROM memberships",
+        "SELECT count(*) FROM sessions",
     ] {
         assert_eq!(app.count(table).await, 1, "{table}");
     }
-    assert_eq!(app.count("SELECT count(*) FROM sessions").await, 1, "only the winner is signed in");
+}
+
+#[tokio::test]
+async fn organisation_that_hosts_joined_before_set_up_becomes_that_of_the_first_account() {
+    let app = App::prepared_with(an_installation()).await;
+    assert!(is_required(app.db.pool()).await.unwrap());
+    let waiting = first_organisation(app.db.pool(), &app.clock).await.unwrap();
+    assert_eq!(first_organisation(app.db.pool(), &app.clock).await.unwrap(), waiting);
+    assert!(is_required(app.db.pool()).await.unwrap(), "an organisation is no account");
+    let answer = app.send(post("/setup", set_up_body())).await;
+    assert_eq!(answer.body["organisation"], json!({ "id": waiting, "name": "Analytical Engines" }));
+    assert!(!is_required(app.db.pool()).await.unwrap());
+    assert_eq!(first_organisation(app.db.pool(), &app.clock).await.unwrap(), waiting);
 }
 
 #[tokio::test]
