@@ -32,7 +32,7 @@ impl Default for Limits {
             anonymous_age: Duration::from_secs(300),
             first_message: Duration::from_secs(30),
             in_flight: 16,
-            revocation_poll: Duration::from_secs(4),
+            revocation_poll: Duration::from_secs(3),
             drain: Duration::from_secs(30),
         }
     }

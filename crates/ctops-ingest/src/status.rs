@@ -24,7 +24,7 @@ pub(crate) fn from_problem(problem: &Problem) -> Status {
     match code {
         Code::Internal => tracing::error!(cause = problem.cause_chain(), "a call of an agent failed"),
         Code::Unavailable => {
-            tracing::warn!(cause = problem.cause_chain(), "a call of an agent could not be served")
+            tracing::warn!(cause = problem.cause_chain(), "a call of an agent could not be served");
         }
         _ => tracing::debug!(
             code = problem.code(),

@@ -4,15 +4,18 @@ mod facts;
 mod lease;
 mod live;
 mod replies;
+mod rhythm;
 mod session;
 
 use std::sync::Arc;
 
+use ctops_fleet::agents::{ClientCertificate, stream_identity};
 use ctops_proto::agent::HeartbeatRequest;
 use tonic::{Response, Status, Streaming};
 use uuid::Uuid;
 
 use crate::listener::Peer;
+use crate::measure;
 use crate::node::Node;
 use crate::status::{from_problem, from_transport};
 pub(crate) use live::{LiveStreams, Signal};
@@ -56,24 +59,32 @@ async fn authenticate(
     node: &Node,
     peer: &Peer,
     token: &str,
-) -> Result<(Agent, Option<ctops_fleet::agents::ClientCertificate>), Status> {
+) -> Result<(Agent, Option<ClientCertificate>), Status> {
     let certificate = peer.certificate()?;
-    let claims = node.agents.trust.tokens().verify(token, node.agents.clock.now()).map_err(|error| {
-        tracing::debug!(agent.id = %certificate.agent_id, %error, "a token was refused");
-        Status::unauthenticated("token is missing or invalid")
-    })?;
+    let refused = |reason: &'static str, status: Status| {
+        metrics::counter!(measure::REFUSED, "reason" => reason).increment(1);
+        tracing::debug!(agent.id = %certificate.agent_id, reason, "a heartbeat stream was refused");
+        status
+    };
+    let claims = node
+        .agents
+        .trust
+        .tokens()
+        .verify(token, node.agents.clock.now())
+        .map_err(|_| refused("bad_token", Status::unauthenticated("token is missing or invalid")))?;
     // An expired token is accepted here: agents of the original product keep theirs for the life of the process, and the
     // certificate already proves who they are (wire contract, appendix B.1).
     if claims.agent_id != certificate.agent_id {
-        tracing::warn!(agent.id = %certificate.agent_id, "a token of another agent was presented");
-        return Err(Status::unauthenticated("token does not belong to the client certificate"));
+        let status = Status::unauthenticated("token does not belong to the client certificate");
+        return Err(refused("token_of_another", status));
     }
-    let identity = ctops_fleet::agents::stream_identity(&node.agents.pool, &claims.agent_id)
+    let identity = stream_identity(&node.agents.pool, &claims.agent_id)
         .await
         .map_err(|problem| from_problem(&problem))?
-        .ok_or_else(|| Status::not_found("agent is not known"))?;
+        .ok_or_else(|| refused("unknown_agent", Status::not_found("agent is not known")))?;
     let Some(host_id) = identity.host_id.filter(|_| identity.status.is_approved()) else {
-        return Err(Status::permission_denied(format!("agent is {}", identity.status.as_str())));
+        let status = Status::permission_denied(format!("agent is {}", identity.status.as_str()));
+        return Err(refused("not_approved", status));
     };
     let agent = Agent { agent_id: identity.agent_id, host_id, org_id: identity.org_id };
     Ok((agent, identity.certificate))

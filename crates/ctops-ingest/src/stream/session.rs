@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
 use ctops_base::id::new_id;
 use ctops_fleet::agents::{ClientCertificate, LeaseEnd, stream_identity};
 use ctops_proto::agent::HeartbeatRequest;
-use ctops_proto::limits::{DEFAULT_HEARTBEAT_INTERVAL_SECS, HEARTBEAT_INTERVAL_SECS};
 use ctops_proto::queue::Report;
 use ctops_queue::{PublishError, Topic};
 use futures_util::stream::FuturesOrdered;
@@ -22,6 +22,7 @@ use uuid::Uuid;
 use super::facts::FactsGate;
 use super::live::{Mailbox, Signal, Signals};
 use super::replies::{Gone, Replies, ReplyStream};
+use super::rhythm::Rhythm;
 use super::{Agent, lease};
 use crate::listener::Peer;
 use crate::measure;
@@ -29,8 +30,11 @@ use crate::node::Node;
 use crate::status::from_transport;
 use crate::validate;
 
-/// A lease ends after this many intervals without a heartbeat (hosts 1).
-const SILENT_INTERVALS: u32 = 2;
+/// A stream is ended for the sake of renewal when less than a quarter of the certificate's life is left: agents that renew
+/// by themselves have done so in the last third.
+const RENEWAL_QUARTER: i32 = 4;
+/// No sooner than this after it opened, so that an agent that cannot renew is not sent away all the time.
+const RENEWAL_PAUSE: TimeDelta = TimeDelta::hours(1);
 /// How long an ending stream waits for its last reports to become durable, and for its end to be announced, before the
 /// agent is told. The announcement goes on afterwards.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -43,7 +47,9 @@ pub(super) struct Session {
     peer: Arc<Peer>,
     agent: Agent,
     inbound: Streaming<HeartbeatRequest>,
-    half_closed: bool,
+    opened_at: DateTime<Utc>,
+    /// Nothing more is read; when everything that was read is acknowledged, the stream ends like this.
+    leaving: Option<End>,
     replies: Replies,
     mailbox: Arc<Mailbox>,
     /// The stream is known on this node; a newer one of the agent may have taken its place since.
@@ -69,6 +75,8 @@ enum End {
     Broken(Status),
     /// The queue or the database failed us.
     Failed(Status),
+    /// The agent should reconnect to renew its certificate.
+    Renewal,
     Superseded,
     Revoked,
     Shutdown,
@@ -98,13 +106,15 @@ impl Session {
         let (replies, stream) = Replies::channel()?;
         let mailbox = Mailbox::new(agent.agent_id.clone(), peer.certificate()?.serial_hex.clone());
         let rhythm = Rhythm::new(Instant::now());
+        let opened_at = node.agents.clock.now();
         let session = Self {
             silence: Box::pin(tokio::time::sleep_until(rhythm.deadline())),
             node,
             peer,
             agent,
             inbound,
-            half_closed: false,
+            opened_at,
+            leaving: None,
             replies,
             mailbox,
             entered: false,
@@ -138,11 +148,13 @@ impl Session {
     async fn serve(&mut self, first: HeartbeatRequest) -> Result<std::convert::Infallible, End> {
         self.accept(first).await?;
         loop {
-            let may_read =
-                !self.half_closed && self.in_flight.len() + self.unacknowledged < self.node.limits.in_flight;
-            if self.half_closed && self.in_flight.is_empty() && self.unacknowledged == 0 {
-                return Err(End::Closed);
+            let pending = self.in_flight.len() + self.unacknowledged;
+            if pending == 0
+                && let Some(end) = self.leaving.take()
+            {
+                return Err(end);
             }
+            let may_read = self.leaving.is_none() && pending < self.node.limits.in_flight;
             tokio::select! {
                 biased;
                 signals = self.mailbox.receive() => self.obey(signals).await?,
@@ -153,7 +165,7 @@ impl Session {
                 }
                 message = self.inbound.message(), if may_read => match message {
                     Ok(Some(message)) => self.accept(message).await?,
-                    Ok(None) => self.half_closed = true,
+                    Ok(None) => self.leaving = Some(End::Closed),
                     Err(status) => return Err(End::Broken(from_transport(status))),
                 },
                 () = &mut self.silence, if self.lease.is_some() => self.check_silence(may_read),
@@ -191,7 +203,19 @@ impl Session {
             session_id: session_id.to_string(),
         };
         self.publish(&report);
+        if self.must_renew(received_at_ms)? {
+            self.leaving = Some(End::Renewal);
+        }
         Ok(())
+    }
+
+    /// Agents of the original product look at their certificate only when they open a stream. One that stays connected
+    /// until it expires would never get in again, so it is made to reconnect in time (wire contract 3.5).
+    fn must_renew(&self, now_ms: i64) -> Result<bool, End> {
+        let certificate = self.peer.certificate().map_err(End::Failed)?;
+        let now = DateTime::from_timestamp_millis(now_ms).unwrap_or(self.opened_at);
+        let quarter = (certificate.not_after - certificate.not_before) / RENEWAL_QUARTER;
+        Ok(certificate.not_after - now < quarter && now - self.opened_at >= RENEWAL_PAUSE)
     }
 
     fn publish(&mut self, report: &Report) {
@@ -262,7 +286,7 @@ impl Session {
                 Ok(None) => return Err(End::Failed(Status::not_found("agent is not known"))),
                 // The certificate stays in the database and is delivered when the agent connects next.
                 Err(problem) => {
-                    tracing::warn!(cause = problem.cause_chain(), "a certificate was not delivered yet")
+                    tracing::warn!(cause = problem.cause_chain(), "a certificate was not delivered yet");
                 }
             }
         }
@@ -311,6 +335,10 @@ impl Session {
             End::Closed => ("closed", Some(LeaseEnd::Closed), None),
             End::Broken(status) => ("broken", Some(LeaseEnd::Closed), Some(status)),
             End::Failed(status) => ("failed", Some(LeaseEnd::Closed), Some(status)),
+            End::Renewal => {
+                let status = Status::unavailable("client certificate ends soon, reconnect to renew it");
+                ("renewal", Some(LeaseEnd::Closed), Some(status))
+            }
             // The newer stream owns the lease now; this end is nobody's business.
             End::Superseded => {
                 ("superseded", None, Some(Status::aborted("a newer stream of this agent took over")))
@@ -345,87 +373,5 @@ impl Session {
         while self.unacknowledged > 0 && self.replies.ack().await.is_ok() {
             self.unacknowledged -= 1;
         }
-    }
-}
-
-/// How often the agent is heard.
-struct Rhythm {
-    interval: Duration,
-    announced: bool,
-    last: Instant,
-}
-
-impl Rhythm {
-    fn new(now: Instant) -> Self {
-        let interval = Duration::from_secs(u64::from(DEFAULT_HEARTBEAT_INTERVAL_SECS));
-        Self { interval, announced: false, last: now }
-    }
-
-    /// Notes a heartbeat. Agents of the original product do not say their interval; when one was thought silent and speaks
-    /// again, the pause it made is taken as its interval, so that it is not thought silent each time.
-    fn heard(&mut self, now: Instant, interval_seconds: Option<u32>, was_silent: bool) {
-        if let Some(seconds) = interval_seconds {
-            self.interval = Duration::from_secs(u64::from(seconds));
-            self.announced = true;
-        } else if was_silent && !self.announced {
-            let longest = Duration::from_secs(u64::from(*HEARTBEAT_INTERVAL_SECS.end()));
-            let pause = now.duration_since(self.last);
-            self.interval = self.interval.max(pause).min(longest);
-        }
-        self.last = now;
-    }
-
-    fn interval(&self) -> Duration {
-        self.interval
-    }
-
-    fn interval_seconds(&self) -> u32 {
-        u32::try_from(self.interval.as_secs()).unwrap_or(DEFAULT_HEARTBEAT_INTERVAL_SECS)
-    }
-
-    fn deadline(&self) -> Instant {
-        self.last + self.interval * SILENT_INTERVALS
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    /// Spec: hosts 1, 2
-    #[test]
-    fn rhythm_when_the_interval_is_not_announced_allows_sixty_seconds() {
-        let start = Instant::now();
-        let mut rhythm = Rhythm::new(start);
-        rhythm.heard(start, None, true);
-        assert_eq!(rhythm.deadline(), start + 60 * SECOND);
-        rhythm.heard(start + 29 * SECOND, None, false);
-        assert_eq!(rhythm.deadline(), start + 89 * SECOND);
-    }
-
-    /// Spec: hosts 1
-    #[test]
-    fn rhythm_when_the_interval_is_announced_allows_twice_as_long() {
-        let start = Instant::now();
-        let mut rhythm = Rhythm::new(start);
-        rhythm.heard(start, Some(5), true);
-        assert_eq!((rhythm.interval_seconds(), rhythm.deadline()), (5, start + 10 * SECOND));
-    }
-
-    #[test]
-    fn rhythm_when_a_silent_agent_speaks_again_learns_its_pause() {
-        let start = Instant::now();
-        let mut rhythm = Rhythm::new(start);
-        rhythm.heard(start, None, true);
-        rhythm.heard(start + 120 * SECOND, None, true);
-        assert_eq!(rhythm.interval_seconds(), 120);
-        rhythm.heard(start + 5000 * SECOND, None, true);
-        assert_eq!(rhythm.interval_seconds(), 300, "bounded by the longest interval");
-        let mut announced = Rhythm::new(start);
-        announced.heard(start, Some(30), true);
-        announced.heard(start + 120 * SECOND, None, true);
-        assert_eq!(announced.interval_seconds(), 30, "what was announced counts");
     }
 }

@@ -168,3 +168,30 @@ async fn certificate_that_the_agent_has_or_that_is_older_is_not_delivered() {
         stream.acked().await;
     }
 }
+
+/// Agents of the original product renew only when a stream opens, so one that never breaks would outlive its certificate.
+///
+/// Spec: agents-enrolment 13
+#[tokio::test]
+async fn stream_that_outlives_most_of_its_certificate_is_ended_so_that_the_agent_renews() {
+    let node = TestNode::start().await;
+    let agent = node.agent().await;
+    let mut stream = node.client().stream(&agent).await;
+    stream.acked().await;
+    node.clock.advance(TimeDelta::days(67));
+    stream.send(beat(&agent.id)).await;
+    stream.acked().await;
+    assert!(stream.is_quiet().await, "there is time enough to renew by itself");
+    node.clock.advance(TimeDelta::days(1));
+    stream.send(beat(&agent.id)).await;
+    stream.acked().await;
+    assert_eq!(stream.next().await.unwrap_err().code(), Code::Unavailable);
+    assert_eq!(node.queue.reports(3).await.len(), 3, "no heartbeat is lost by it");
+    // It reconnects; if it still cannot renew, it is left alone for an hour.
+    let mut again = node.client().stream(&agent).await;
+    again.acked().await;
+    again.send(beat(&agent.id)).await;
+    again.acked().await;
+    assert!(again.is_quiet().await);
+    renew(&node, &agent, request(&agent)).await.unwrap();
+}

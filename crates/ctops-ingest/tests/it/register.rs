@@ -160,8 +160,8 @@ async fn register_with_fields_beyond_their_limits_is_invalid() {
         |r| r.public_key = "x".repeat(limits::MAX_PUBLIC_KEY_BYTES + 1),
         |r| r.csr_der = vec![0x30; limits::MAX_CSR_BYTES + 1],
         |r| {
-            r.platform_info.as_mut().unwrap().ip_addresses =
-                vec!["10.0.0.9".to_owned(); limits::MAX_ADDRESSES + 1]
+            let platform = r.platform_info.as_mut().unwrap();
+            platform.ip_addresses = vec!["10.0.0.9".to_owned(); limits::MAX_ADDRESSES + 1];
         },
     ];
     for change in changes {
