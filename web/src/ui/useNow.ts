@@ -10,6 +10,7 @@ const listeners = new Set<() => void>();
 function subscribe(listener: () => void): () => void {
   listeners.add(listener);
   if (timer === undefined) {
+    now = Date.now();
     timer = setInterval(() => {
       now = Date.now();
       for (const notify of listeners) {

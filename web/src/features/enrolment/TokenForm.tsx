@@ -47,9 +47,8 @@ export function TokenForm({ pending, error, onSubmit, onCancel }: TokenFormProps
         <Textarea
           label="Tags"
           description="One key=value per line; every host enrolled with this token gets them."
-          autosize
-          minRows={2}
-          maxRows={6}
+          rows={2}
+          resize="vertical"
           {...form.getInputProps('tags')}
         />
         <RiskFields form={form} />

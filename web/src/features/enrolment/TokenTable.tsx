@@ -68,6 +68,7 @@ const COLUMNS: Column<Token>[] = [
   {
     id: 'created',
     header: 'Created',
+    card: 'wide',
     cell: (token) => (
       <>
         <TimeAgo at={token.created_at} />

@@ -2,6 +2,7 @@ import { Button, NativeSelect, TextInput } from '@mantine/core';
 import { Search, X } from 'lucide-react';
 import type { HostFacets } from '@/api/schema';
 import { useDebouncedText } from '@/ui/useDebouncedText';
+import { facetFilter } from './facets';
 import classes from './HostFilters.module.css';
 import {
   differs,
@@ -27,7 +28,7 @@ export function HostFilters({ search, facets, onChange, onClear }: HostFiltersPr
     onChange({ search: value }),
   );
   return (
-    <search className={classes.filters} aria-label="Hosts">
+    <section className={classes.filters} aria-label="Search and filters">
       <TextInput
         className={classes.text}
         size="xs"
@@ -65,7 +66,7 @@ export function HostFilters({ search, facets, onChange, onClear }: HostFiltersPr
           Clear filters
         </Button>
       )}
-    </search>
+    </section>
   );
 }
 
@@ -76,7 +77,7 @@ interface OsSelectProps {
 }
 
 function OsSelect({ os, facets, onChange }: OsSelectProps) {
-  const present = facets?.os.flatMap((facet) => facet.value ?? []) ?? [];
+  const present = facets?.os.map(facetFilter) ?? [];
   // A link may name a system that is not there any more; it stays visible as what is filtered by.
   const values = os && !present.includes(os) ? [...present, os] : present;
   return (

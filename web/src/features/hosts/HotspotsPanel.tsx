@@ -22,7 +22,7 @@ export function HotspotsPanel({ hotspots }: { hotspots: HostSummary['hotspots'] 
               className={classes.spot}
               data-hot={hotspots[resource] > 0}
             >
-              <span className={classes.count}>{formatCount(hotspots[resource])}</span>
+              <span className={classes.count}>{formatCount(hotspots[resource])}</span>{' '}
               <span>{HOTSPOT_LABEL[resource]}</span>
             </Link>
           </li>

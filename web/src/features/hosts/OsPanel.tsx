@@ -2,7 +2,7 @@ import type { Facet } from '@/api/schema';
 import { formatCount } from '@/ui/format';
 import { Panel } from '@/ui/Panel';
 import { hostsRoute } from '.';
-import { foldFacets } from './facets';
+import { facetFilter, foldFacets } from './facets';
 import classes from './OsPanel.module.css';
 import { changed } from './search';
 import { osLabel } from './words';
@@ -14,7 +14,7 @@ export function OsPanel({ facets }: { facets: readonly Facet[] }) {
     <Panel title="Operating systems">
       <ul className={classes.list}>
         {listed.map((facet) => (
-          <OsEntry key={facet.value ?? ''} facet={facet} />
+          <OsEntry key={facetFilter(facet)} facet={facet} />
         ))}
       </ul>
       {others && (
@@ -30,22 +30,9 @@ export function OsPanel({ facets }: { facets: readonly Facet[] }) {
 function OsEntry({ facet }: { facet: Facet }) {
   const search = hostsRoute.useSearch();
   const navigate = hostsRoute.useNavigate();
-  const { value } = facet;
-  const chosen = value !== null && search.os === value;
+  const value = facetFilter(facet);
+  const chosen = search.os === value;
   const share = `${Math.round(facet.percent)}%`;
-  const content = (
-    <>
-      <bdi className={classes.name}>{osLabel(value)}</bdi>
-      <span className={classes.track} aria-hidden="true">
-        <span className={classes.bar} style={{ width: share }} />
-      </span>
-      <span className={classes.count}>{formatCount(facet.count)}</span>
-      <span className={classes.share}>{share}</span>
-    </>
-  );
-  if (value === null) {
-    return <li className={classes.entry}>{content}</li>;
-  }
   return (
     <li>
       <button
@@ -54,7 +41,12 @@ function OsEntry({ facet }: { facet: Facet }) {
         aria-pressed={chosen}
         onClick={() => navigate({ search: changed(search, { os: chosen ? undefined : value }) })}
       >
-        {content}
+        <bdi className={classes.name}>{osLabel(value)}</bdi>
+        <span className={classes.track} aria-hidden="true">
+          <span className={classes.bar} style={{ width: share }} />
+        </span>
+        <span className={classes.count}>{formatCount(facet.count)}</span>
+        <span className={classes.share}>{share}</span>
       </button>
     </li>
   );

@@ -54,9 +54,9 @@ export function SummaryCards({ summary }: { summary: HostSummary }) {
       {cardsOf(summary).map((card) => (
         <li key={card.label}>
           <Link to="/hosts" search={card.search} className={classes.card} data-tone={card.tone}>
-            <span className={classes.label}>{card.label}</span>
+            <span className={classes.label}>{card.label}</span>{' '}
             <span className={classes.numbers}>
-              <span className={classes.count}>{formatCount(card.count)}</span>
+              <span className={classes.count}>{formatCount(card.count)}</span>{' '}
               {card.hint && <span className={classes.hint}>{card.hint}</span>}
             </span>
           </Link>

@@ -8,6 +8,13 @@ export interface FoldedFacets {
 
 const LISTED = 4;
 
+/** What the list is filtered by for hosts that never named their value. */
+const UNKNOWN = 'unknown';
+
+export function facetFilter(facet: Facet): string {
+  return facet.value ?? UNKNOWN;
+}
+
 /** The largest four, and the rest as one sum. */
 export function foldFacets(facets: readonly Facet[]): FoldedFacets {
   const sorted = [...facets].sort((a, b) => b.count - a.count);

@@ -23,7 +23,12 @@ export const HOST_THRESHOLDS: Thresholds = { warn: 70, bad: 90 };
 
 export const HOTSPOT_LABEL = { cpu: 'CPU', memory: 'Memory', disk: 'Disk' } as const;
 
-const SYSTEMS: Record<string, string> = { linux: 'Linux', darwin: 'macOS', windows: 'Windows' };
+const SYSTEMS: Record<string, string> = {
+  linux: 'Linux',
+  darwin: 'macOS',
+  windows: 'Windows',
+  unknown: 'Unknown',
+};
 
 /** The agent reports the names of its tool chain; people know others. */
 export function osLabel(os: string | null): string {
