@@ -133,12 +133,10 @@ pub(super) struct NewTokenBody {
     tags: Vec<Tag>,
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "serde wants the type of the field")]
 fn default_max_uses() -> Option<i64> {
     Some(i64::from(DEFAULT_MAX_USES))
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "serde wants the type of the field")]
 fn default_expiry() -> Option<i64> {
     Some(i64::from(DEFAULT_EXPIRY_DAYS))
 }

@@ -154,7 +154,7 @@ fn is_identity(address: &IpAddr) -> bool {
     }
     match address {
         IpAddr::V4(v4) => {
-            !v4.is_link_local() && !v4.is_broadcast() && !(v4.is_private() && v4.octets()[3] == 1)
+            !(v4.is_link_local() || v4.is_broadcast() || v4.is_private() && v4.octets()[3] == 1)
         }
         IpAddr::V6(v6) => !is_link_local(v6),
     }

@@ -69,7 +69,7 @@ pub async fn registration_answer(deps: &AgentDeps, agent_id: &str) -> Result<Reg
     let now = deps.clock.now();
     let key = store::key_of(&deps.pool, agent_id).await.map_err(Problem::internal)?.ok_or_else(absent)?;
     let agent = store::by_key(&deps.pool, &key).await.map_err(Problem::internal)?.ok_or_else(absent)?;
-    let outcome = outcome(deps, &agent)?;
+    let outcome = outcome(deps, &agent);
     match certificates::usable(&agent, now) {
         Some(certificate) if outcome.status == RegisterStatus::Active => {
             let jwt = deps.trust.tokens().sign(&agent.id, now).map_err(Problem::internal)?;
@@ -100,7 +100,7 @@ async fn answer(
     proven: Option<&Proven>,
     now: DateTime<Utc>,
 ) -> Result<RegisterOutcome, Problem> {
-    let outcome = outcome(deps, agent)?;
+    let outcome = outcome(deps, agent);
     match (outcome.status, proven) {
         (RegisterStatus::Active, Some(proven)) => {
             let certificate = certificates::ensure(deps, agent, proven, now).await?;
@@ -121,7 +121,7 @@ async fn answer(
 }
 
 /// The answer without token and certificate.
-fn outcome(deps: &AgentDeps, agent: &KnownAgent) -> Result<RegisterOutcome, Problem> {
+fn outcome(deps: &AgentDeps, agent: &KnownAgent) -> RegisterOutcome {
     let (status, message) = match agent.status {
         AgentStatus::Active | AgentStatus::Offline => (RegisterStatus::Active, "agent is active"),
         AgentStatus::Pending if agent.claim.is_some() => {
@@ -134,14 +134,14 @@ fn outcome(deps: &AgentDeps, agent: &KnownAgent) -> Result<RegisterOutcome, Prob
         RegisterStatus::Active => deps.trust.agent_ca_bundle(),
         RegisterStatus::Pending | RegisterStatus::Revoked => String::new(),
     };
-    Ok(RegisterOutcome {
+    RegisterOutcome {
         agent_id: agent.id.clone(),
         status,
         message: message.to_owned(),
         jwt: None,
         certificate: None,
         agent_ca_pem,
-    })
+    }
 }
 
 /// Admits a key that nobody has, in one transaction that ends with the use of the token.
