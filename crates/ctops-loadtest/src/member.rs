@@ -40,6 +40,8 @@ pub struct Member {
     /// Id and token; `None` until registered.
     known: Option<(String, String)>,
     sequence: i64,
+    /// Time of the last report, Unix seconds.
+    reported_at: i64,
 }
 
 /// An open stream.
@@ -58,7 +60,17 @@ impl Member {
     pub fn new(fleet: Arc<Fleet>, index: usize) -> anyhow::Result<Self> {
         let (hostname, dialer) = (fleet.options.hostname(index), fleet.dialer(index));
         let identity = Identity::generate()?;
-        Ok(Self { fleet, index, hostname, identity, dialer, leaf: None, known: None, sequence: 0 })
+        Ok(Self {
+            fleet,
+            index,
+            hostname,
+            identity,
+            dialer,
+            leaf: None,
+            known: None,
+            sequence: 0,
+            reported_at: 0,
+        })
     }
 
     /// Lives until `stop`, or until the server refuses it for good.
@@ -240,6 +252,8 @@ impl Member {
         first: bool,
         due: Instant,
     ) {
+        self.reported_at =
+            (self.fleet.clock.now().timestamp() - self.fleet.options.clock_lead()).max(self.reported_at + 1);
         let report = self.heartbeat(self.sequence + 1, first);
         let score = &self.fleet.score;
         let bytes = report.encoded_len() as u64;
@@ -279,7 +293,7 @@ impl Member {
             memory_percent: 40.0 + wave / 2.0,
             disk_percent: 40.0,
             uptime_seconds: sequence,
-            timestamp_unix: self.fleet.clock.now().timestamp(),
+            timestamp_unix: self.reported_at,
             agent_version: "loadtest-v1".to_owned(),
             os_version: "Loadtest Linux 1.0".to_owned(),
             disks: vec![disk("/", 40.0), disk("/var", 55.0)],

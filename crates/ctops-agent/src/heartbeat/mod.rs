@@ -16,7 +16,7 @@ use crate::agent::{Agent, Ended};
 use crate::backoff::Backoff;
 use crate::dial::DialError;
 use crate::leaf::Leaf;
-use crate::logging::chain;
+use crate::logging::{chain, with_causes};
 use crate::registration::Answer;
 use crate::shutdown::Shutdown;
 
@@ -278,7 +278,5 @@ fn means_unknown(status: &Status) -> bool {
 }
 
 fn describe(status: &Status) -> String {
-    let cause = std::error::Error::source(status).map(chain);
-    let text = format!("{:?}: {}", status.code(), status.message());
-    cause.map_or(text.clone(), |cause| format!("{text}: {cause}"))
+    with_causes(format!("{:?}: {}", status.code(), status.message()), std::error::Error::source(status))
 }

@@ -22,11 +22,13 @@ pub fn to_stdout(clock: Clock) {
 
 /// An error with all its causes, separated by `: `.
 pub fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
+    with_causes(error.to_string(), error.source())
+}
+
+/// `text` with the causes from `cause` on; what it says already is not said again.
+pub fn with_causes(mut text: String, mut cause: Option<&(dyn Error + 'static)>) -> String {
     while let Some(next) = cause {
         let message = next.to_string();
-        // Many errors already print their cause.
         if !text.contains(&message) {
             let _ = write!(text, ": {message}");
         }

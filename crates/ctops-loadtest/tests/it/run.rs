@@ -95,6 +95,7 @@ async fn run_when_all_goes_well_then_every_heartbeat_is_acknowledged_and_in_the_
     }
     let mut certificates = BTreeSet::new();
     let mut reported = BTreeSet::new();
+    let mut times = BTreeSet::new();
     while certificates.len() < 5 || (reported.len() as u64) < number(&summary, "heartbeats_sent") {
         match peer.next("the events of the run", Some).await {
             Event::StreamOpened { shown, .. } => {
@@ -104,6 +105,10 @@ async fn run_when_all_goes_well_then_every_heartbeat_is_acknowledged_and_in_the_
                 assert!(
                     reported.insert((stream, report.uptime_seconds)),
                     "the sequence number travels as uptime"
+                );
+                assert!(
+                    times.insert((stream, report.timestamp_unix)),
+                    "no two reports of a host have one time"
                 );
             }
             _ => {}
