@@ -25,12 +25,15 @@ export function Copyable({ text, label, display = 'inline' }: CopyableProps) {
       <code className={classes.text}>
         <bdi>{text}</bdi>
       </code>
-      <button type="button" className={classes.button} onClick={copy} title={`Copy ${label}`}>
+      <button
+        type="button"
+        className={classes.button}
+        onClick={copy}
+        aria-label={`Copy ${label}`}
+        title={`Copy ${label}`}
+      >
         <CopyIcon state={state} />
-        <span className={display === 'block' ? undefined : 'visually-hidden'}>
-          {display === 'block' && state === 'copied' ? 'Copied' : 'Copy'}
-        </span>
-        <span className="visually-hidden"> {label}</span>
+        {display === 'block' && (state === 'copied' ? 'Copied' : 'Copy')}
       </button>
       <span className="visually-hidden" role="status">
         {OUTCOME[state]}

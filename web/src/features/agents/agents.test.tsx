@@ -110,14 +110,14 @@ describe('history', () => {
       'GET /agents/{id}/history': (call) =>
         call.query.get('cursor') === 'older'
           ? {
-              items: [{ status: 'pending', reason: null, actor: null, at: ago(90_000) }],
+              items: [{ status: 'pending', reason: '', actor: null, at: ago(90_000) }],
               next_cursor: null,
             }
           : {
               items: [
                 {
                   status: 'active',
-                  reason: null,
+                  reason: '',
                   actor: { id: 'u1', name: 'Ada Moss' },
                   at: ago(200),
                 },

@@ -70,7 +70,9 @@ export function AgentPanel({ agent }: { agent: HostAgent | null }) {
             name: 'Last heartbeat',
             value: (
               <>
-                <TimeAgo at={agent.last_heartbeat_at} />, every {agent.heartbeat_interval_seconds} s
+                <TimeAgo at={agent.last_heartbeat_at} />
+                {agent.heartbeat_interval_seconds !== null &&
+                  `, every ${agent.heartbeat_interval_seconds} s`}
               </>
             ),
           },

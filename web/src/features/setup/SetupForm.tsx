@@ -3,7 +3,7 @@ import { type FormErrors, useForm } from '@mantine/form';
 import { useEffect } from 'react';
 import type { SetupRequest } from '@/api/schema';
 
-type Values = Required<SetupRequest>;
+type Values = SetupRequest & { setup_code: string };
 
 interface SetupFormProps {
   codeRequired: boolean;
