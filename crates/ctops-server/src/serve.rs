@@ -317,11 +317,7 @@ async fn open_queue(settings: &Settings, consumers: &[Arc<dyn Handler>], clock: 
 /// Prints the set-up code while there is no account yet (auth 1).
 async fn announce_setup(settings: &Settings, pool: &ctops_pg::Pool, clock: &Clock) -> Result<()> {
     use ctops_identity::setup::{SetupCode, prepare};
-    let wanted = match &settings.setup_code {
-        Some(code) if code.expose().eq_ignore_ascii_case("off") => SetupCode::Off,
-        Some(code) => SetupCode::Preset(ctops_identity::passwords::Secret::new(code.expose())),
-        None => SetupCode::Generate,
-    };
+    let wanted = SetupCode::from_setting(settings.setup_code.as_ref().map(|code| code.expose()));
     if let Some(code) = prepare(pool, clock, wanted).await.context("preparing the first-run set-up")? {
         tracing::info!(
             "first visit: open {} and set up the first account with the code {code}",

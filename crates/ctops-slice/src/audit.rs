@@ -80,6 +80,10 @@ impl AuditEvent {
 
     /// Names the thing acted on.
     #[must_use]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "ids are small, and callers read better without a reference"
+    )]
     pub fn on(mut self, id: impl ToString) -> Self {
         self.target_id = Some(id.to_string());
         self

@@ -161,12 +161,22 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         let text = error.to_string();
         if error.is_data() {
             let path = text.split('`').nth(1).unwrap_or("body").to_owned();
-            let reason = text.split(" at line ").next().unwrap_or_default().to_owned();
             if text.starts_with("unknown field") {
-                return unknown_field(path, reason);
+                let message = format!("unknown field {path:?}");
+                return unknown_field(path, message);
             }
-            let code = if text.starts_with("missing field") { "required" } else { "invalid" };
-            Problem::invalid_field(&path, code, reason)
+            if text.starts_with("missing field") {
+                return Problem::invalid_field(&path, "required", "is missing");
+            }
+            // Only what was expected: the rest of the text repeats the value, which may be a secret.
+            let expected = text.rsplit_once(", expected ").map(|(_, rest)| rest);
+            let expected =
+                expected.and_then(|rest| rest.split(" at line ").next()).unwrap_or("another value");
+            Problem::invalid_field(
+                "body",
+                "invalid",
+                format!("a value has the wrong type, expected {expected}"),
+            )
         } else {
             Problem::malformed("malformed_json", "the body is not JSON")
         }
@@ -237,6 +247,13 @@ mod tests {
         assert_eq!(code_of(r#"{"label":"x","role":"super_admin"}"#), ("unknown_field", Some("role".into())));
         assert_eq!(code_of("{}"), ("validation_failed", Some("label".into())));
         assert_eq!(code_of(r#"{"label":7}"#).0, "validation_failed");
+        for body in [r#""hunter2-hunter2""#, r#"{"label":["hunter2-hunter2"]}"#] {
+            let problem = parse_json::<Input>(body.as_bytes()).unwrap_err();
+            assert!(
+                !format!("{problem:?}").contains("hunter2"),
+                "{problem:?} repeats a value that may be a secret"
+            );
+        }
         assert!(parse_json::<Input>(br#"{"label":"x"}"#).is_ok());
     }
 
