@@ -39,7 +39,7 @@ mod tests {
         (key.to_owned(), value.to_owned())
     }
 
-    /// Spec: agents-enrolment 22, 23
+    /// Spec: agents-enrolment 23
     #[test]
     fn entry_when_split_then_keeps_all_behind_the_first_separator_literally() {
         assert_eq!(pairs(&["a=$(id)"]), [pair("a", "$(id)")]);

@@ -131,7 +131,6 @@ fn heartbeat_interval_when_outside_5_to_300_then_is_refused() {
     }
 }
 
-/// Spec: agents-enrolment 18
 #[test]
 fn address_when_parsed_then_is_host_and_port_or_refused() {
     for good in ["a:1", "ingest.corp.example.com:9443", "10.0.0.1:65535", "[::1]:9443"] {

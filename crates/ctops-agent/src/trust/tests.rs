@@ -50,7 +50,6 @@ fn reason(result: Result<(), TlsError>) -> String {
     result.unwrap_err().to_string()
 }
 
-/// Spec: agents-enrolment 21
 #[test]
 fn self_signed_authority_when_it_is_the_anchor_itself_then_is_believed_for_its_names() {
     let server = self_signed_authority(&["ingest", "localhost", "127.0.0.1"]);

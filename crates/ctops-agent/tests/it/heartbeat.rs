@@ -177,7 +177,6 @@ async fn server_when_unreachable_at_the_start_then_is_asked_until_it_is_there() 
     agent.stop().await;
 }
 
-/// Spec: agents-enrolment 28
 #[tokio::test]
 async fn update_signal_when_it_is_not_signed_then_is_ignored_with_one_line() {
     let mut peer = Peer::start().await;

@@ -6,7 +6,6 @@ use crate::bench::Bench;
 use crate::peer::Peer;
 use crate::plan::Event;
 
-/// Spec: agents-enrolment 21
 #[tokio::test]
 async fn server_when_self_signed_and_configured_then_is_believed_without_skipping_verification() {
     let mut peer = Peer::start().await;
