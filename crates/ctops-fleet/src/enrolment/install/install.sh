@@ -72,13 +72,12 @@ main() {
     set -- -install -address "$INGEST"
     if [ -n "$CA_PEM" ]; then
         printf '%s\n' "$CA_PEM" >"$work/server-ca.pem"
-        $as_root install -d -m 0755 /etc/ct-ops
-        $as_root install -m 0644 "$work/server-ca.pem" /etc/ct-ops/server-ca.pem
-        set -- "$@" -ca-cert /etc/ct-ops/server-ca.pem
+        set -- "$@" -ca-cert "$work/server-ca.pem"
     fi
     if [ "$SKIP_VERIFY" = true ]; then
         set -- "$@" -tls-skip-verify
     fi
+    # The agent copies itself and the certificates to where they stay.
     $as_root "$work/ct-ops-agent" "$@"
 }
 
