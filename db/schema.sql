@@ -190,7 +190,7 @@ CREATE TABLE public.host_vitals (
     CONSTRAINT host_vitals_status_check CHECK ((status = ANY (ARRAY['online'::text, 'offline'::text, 'pending'::text, 'unknown'::text]))),
     CONSTRAINT host_vitals_uptime_seconds_check CHECK ((uptime_seconds >= 0))
 )
-WITH (fillfactor='60');
+WITH (fillfactor='60', parallel_workers='0');
 
 COMMENT ON COLUMN public.host_vitals.name_key IS 'lower(hosts.hostname): the default order, and what decides between equals in every other';
 
