@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 
 use crate::process::{command, run};
 use crate::setup::chromium;
-use crate::{root, web};
+use crate::{target_dir, web};
 
 /// How long the server may take to become ready.
 const READY_LIMIT: Duration = Duration::from_secs(60);
@@ -122,7 +122,7 @@ impl Scratch {
 }
 
 fn program(name: &str) -> String {
-    root().join("target/debug").join(name).to_string_lossy().into_owned()
+    target_dir().join("debug").join(name).to_string_lossy().into_owned()
 }
 
 fn free_port() -> Result<u16> {

@@ -15,7 +15,7 @@ use nix::unistd::Pid;
 
 use crate::process::{command, output, run};
 use crate::setup::{Purpose, ensure};
-use crate::{docs_site, root, web};
+use crate::{docs_site, root, target_dir, web};
 
 /// Ports that the server listens on unless they are taken or set by `CT_OPS_WEB_LISTEN` and `INGEST_GRPC_PORT`.
 const WEB_PORT: u16 = 8443;
@@ -274,7 +274,7 @@ impl Home {
 }
 
 fn program(name: &str) -> String {
-    root().join("target/release").join(name).to_string_lossy().into_owned()
+    target_dir().join("release").join(name).to_string_lossy().into_owned()
 }
 
 /// `wanted` when it is free on loopback, else one that is.

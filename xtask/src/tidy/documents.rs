@@ -42,5 +42,6 @@ fn is_path(word: &str) -> bool {
 
 fn is_front_page(path: &str) -> bool {
     !path.contains("/tests/")
+        && !path.contains("_tests/")
         && (path.ends_with("/lib.rs") || path.ends_with("/main.rs") || path.ends_with("/mod.rs"))
 }

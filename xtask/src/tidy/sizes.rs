@@ -56,6 +56,7 @@ fn is_code(path: &str) -> bool {
 
 fn is_test(path: &str) -> bool {
     path.contains("/tests/")
+        || path.contains("_tests/")
         || path.ends_with("tests.rs")
         || path.contains(".test.")
         || path.contains(".spec.")

@@ -70,6 +70,7 @@ fn is_product(path: &str) -> bool {
         && path.contains("/src/")
         && !path.starts_with("crates/ctops-testkit/")
         && !path.ends_with("tests.rs")
+        && !path.contains("_tests/")
         && !path.contains("/tests/")
 }
 

@@ -1,0 +1,52 @@
+//! The programs that are measured.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::process::{command, run};
+use crate::{docs_site, root, web};
+
+/// Where the built programs are.
+pub(super) struct Programs {
+    target: PathBuf,
+}
+
+impl Programs {
+    /// Builds everything as it is shipped: the agent static and small, the rest with the release profile.
+    pub(super) fn build() -> Result<Self> {
+        web::build()?;
+        docs_site::build()?;
+        let cargo = |args: &[&str]| run(&mut command(&root(), "cargo", args));
+        cargo(&["build", "--locked", "--release", "-p", "ctops-server", "-p", "ctops-loadtest"])?;
+        let agent = ["rustc", "--locked", "--profile", "agent", "-p", "ctops-agent", "--bin", "ct-ops-agent"];
+        cargo(&[&agent[..], &["--", "-C", "target-feature=+crt-static"]].concat())?;
+        for (package, example) in [("ctops-queue", "queue_bench"), ("ctops-fleet", "hosts_bench")] {
+            cargo(&["build", "--locked", "--release", "-p", package, "--example", example])?;
+        }
+        let target =
+            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+        Ok(Self { target })
+    }
+
+    pub(super) fn server(&self) -> PathBuf {
+        self.target.join("release/ct-ops")
+    }
+
+    pub(super) fn load_test(&self) -> PathBuf {
+        self.target.join("release/ct-ops-loadtest")
+    }
+
+    pub(super) fn agent(&self) -> PathBuf {
+        self.target.join("agent/ct-ops-agent")
+    }
+
+    pub(super) fn example(&self, name: &str) -> PathBuf {
+        self.target.join("release/examples").join(name)
+    }
+}
+
+/// A path as an argument.
+pub(super) fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
