@@ -11,6 +11,7 @@ export default defineConfig({
   expect: { timeout: 15_000 },
   reporter: [['list']],
   use: {
+    viewport: { width: 1440, height: 900 },
     baseURL: process.env.CT_OPS_URL,
     // The server makes its own certificate on first start.
     ignoreHTTPSErrors: true,

@@ -5,7 +5,7 @@ import type { FleetChange } from './schema';
 
 export type FleetKind = FleetChange['kinds'][number];
 
-export const FLEET_STREAM = apiUrl('/events', { topics: 'fleet' });
+const FLEET_STREAM = apiUrl('/events', { topics: 'fleet' });
 
 const ALL_KINDS: readonly FleetKind[] = ['vitals', 'status', 'agents', 'hosts'];
 const PACE_MS = 1_000;

@@ -8,7 +8,7 @@ import { hadSession, localPath, meQuery, methodsQuery, rememberSignIn } from '@/
 /** Two guards can run in one navigation; the second uses the answer of the first. */
 const METHODS_FRESH_MS = 2_000;
 
-export function readMethods(client: QueryClient): Promise<AuthMethods> {
+function readMethods(client: QueryClient): Promise<AuthMethods> {
   return client.fetchQuery({ ...methodsQuery, staleTime: METHODS_FRESH_MS });
 }
 

@@ -23,7 +23,7 @@ export const ORG_ADMIN: Permission[] = [
   'settings.write',
 ];
 
-export const SUPER_ADMIN: Permission[] = [...ORG_ADMIN, 'enrolment.auto_approve'];
+const SUPER_ADMIN: Permission[] = [...ORG_ADMIN, 'enrolment.auto_approve'];
 
 /** A moment before now, as the server writes times. */
 export function ago(seconds: number): string {

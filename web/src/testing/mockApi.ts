@@ -47,7 +47,7 @@ export interface Endpoints {
   'GET /hosts/{id}/samples': ListOf<Sample>;
 }
 
-export interface Call {
+interface Call {
   endpoint: keyof Endpoints;
   path: string;
   query: URLSearchParams;

@@ -2,6 +2,13 @@ import { ArrowDown, ArrowUp, ArrowUpDown } from 'lucide-react';
 import { memo, type ReactNode } from 'react';
 import classes from './DataTable.module.css';
 
+/**
+ * A card has three columns. `title` and `corner` are its first line, `text` is a line without
+ * label, `line` one column with label, `wide` a whole line with label, `foot` and `foot-end`
+ * its last line, `actions` the buttons below.
+ */
+type CardPlace = 'title' | 'corner' | 'text' | 'line' | 'wide' | 'foot' | 'foot-end' | 'actions';
+
 export interface Column<Row> {
   id: string;
   header: string;
@@ -10,8 +17,8 @@ export interface Column<Row> {
   align?: 'start' | 'end';
   /** CSS width; columns without one share the rest. */
   width?: string;
-  /** On a phone each row is a card: its title, its right upper corner, a labelled line, or nothing. */
-  card?: 'title' | 'corner' | 'line' | 'wide' | 'actions' | 'hidden';
+  /** Place on the card that a row is on a phone; default is `line`. */
+  card?: CardPlace;
 }
 
 export interface Sort {

@@ -35,7 +35,7 @@ function whole(text: string): number {
 }
 
 /** Tags out of lines of `key=value`; a line that is none is returned as text. */
-export function parseTags(text: string): (Tag | string)[] {
+function parseTags(text: string): (Tag | string)[] {
   return text
     .split('\n')
     .map((line) => line.trim())

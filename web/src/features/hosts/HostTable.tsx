@@ -30,7 +30,7 @@ const COLUMNS: readonly Column<HostRow>[] = [
     id: 'os',
     header: 'System',
     sortable: true,
-    card: 'wide',
+    card: 'text',
     cell: (host) => (
       <span className={classes.system}>
         <bdi className={classes.release} title={host.os_version ?? undefined}>
@@ -43,7 +43,7 @@ const COLUMNS: readonly Column<HostRow>[] = [
   {
     id: 'addresses',
     header: 'IP addresses',
-    card: 'wide',
+    card: 'foot',
     cell: (host) => (
       <span className={classes.addresses}>
         <HoverList items={host.ip_addresses} shown={2} noun="addresses" />
@@ -72,6 +72,7 @@ const COLUMNS: readonly Column<HostRow>[] = [
     id: 'last_seen',
     header: 'Last seen',
     sortable: true,
+    card: 'foot-end',
     cell: (host) => (
       <span className={classes.seen} data-stale={host.stale}>
         <TimeAgo at={host.last_seen_at} />

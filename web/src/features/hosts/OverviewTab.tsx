@@ -20,6 +20,10 @@ const VITALS: readonly { measure: Measure; label: string }[] = [
   { measure: 'disk_percent', label: 'Disk' },
 ];
 
+/** A young host fills its charts from the start; they grow to the whole hour. */
+const SHORTEST_WINDOW_MS = 5 * 60_000;
+const LONGEST_WINDOW_MS = SAMPLE_MINUTES * 60_000;
+
 const DEFAULT_INTERVAL_SECONDS = 30;
 /** After so many missed heartbeats the line is interrupted. */
 const MISSED_HEARTBEATS = 3;
@@ -55,7 +59,9 @@ function Vital({ host, measure, label, samples }: VitalProps) {
     at: Date.parse(sample.at),
     value: sample[measure],
   }));
-  const newest = points[points.length - 1]?.at ?? now;
+  // A fresh sample may be newer than the last tick of the page's clock.
+  const end = Math.max(now, points[points.length - 1]?.at ?? now);
+  const age = end - (points[0]?.at ?? end);
   const interval = host.agent?.heartbeat_interval_seconds ?? DEFAULT_INTERVAL_SECONDS;
   return (
     <Panel title={label}>
@@ -68,9 +74,8 @@ function Vital({ host, measure, label, samples }: VitalProps) {
       <LineChart
         label={label}
         points={points}
-        // A fresh sample may be newer than the last tick of the page's clock.
-        now={Math.max(now, newest)}
-        windowMs={SAMPLE_MINUTES * 60_000}
+        now={end}
+        windowMs={Math.min(LONGEST_WINDOW_MS, Math.max(SHORTEST_WINDOW_MS, age))}
         gapMs={interval * MISSED_HEARTBEATS * 1_000}
         thresholds={HOST_THRESHOLDS}
       />

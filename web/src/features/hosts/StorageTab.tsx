@@ -26,7 +26,8 @@ const COLUMNS: readonly Column<Disk>[] = [
   { id: 'free', header: 'Free', align: 'end', cell: (disk) => formatBytes(disk.free_bytes) },
   {
     id: 'share',
-    header: 'Used',
+    header: 'Used %',
+    width: '140px',
     card: 'corner',
     cell: (disk) => <Meter value={disk.percent_used} thresholds={DISK_THRESHOLDS} />,
   },

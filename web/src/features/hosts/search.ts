@@ -18,7 +18,7 @@ export const STATUS_FILTERS = ['online', 'offline', 'unknown', 'pending'] as con
 export type StatusFilter = (typeof STATUS_FILTERS)[number];
 
 export const HOTSPOTS = ['cpu', 'memory', 'disk'] as const;
-export type Hotspot = (typeof HOTSPOTS)[number];
+type Hotspot = (typeof HOTSPOTS)[number];
 
 export const PAGE_SIZES = [25, 50, 100, 200] as const;
 export type PageSize = (typeof PAGE_SIZES)[number];

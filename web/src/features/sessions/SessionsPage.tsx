@@ -23,7 +23,7 @@ export function SessionsPage() {
   return (
     <PageFrame
       title="Sessions"
-      description="Where you are signed in. A session ends after 24 hours without use."
+      description="Where you are signed in."
       actions={
         <Button
           variant="default"
