@@ -76,10 +76,12 @@ async fn acknowledged_reports_when_the_server_is_killed_under_load_are_kept_exac
 async fn check(fleet: &Fleet, ledger: &[(String, i64)]) {
     let names: Vec<&str> = ledger.iter().map(|(name, _)| name.as_str()).collect();
     let numbers: Vec<i64> = ledger.iter().map(|(_, number)| *number).collect();
-    sqlx::raw_sql("CREATE TABLE ledger (hostname text NOT NULL, seq bigint NOT NULL, PRIMARY KEY (hostname, seq))")
-        .execute(&fleet.pool)
-        .await
-        .unwrap();
+    sqlx::raw_sql(
+        "CREATE TABLE ledger (hostname text NOT NULL, seq bigint NOT NULL, PRIMARY KEY (hostname, seq))",
+    )
+    .execute(&fleet.pool)
+    .await
+    .unwrap();
     sqlx::query("INSERT INTO ledger SELECT * FROM UNNEST($1::text[], $2::bigint[])")
         .bind(names)
         .bind(numbers)
@@ -99,7 +101,9 @@ async fn check(fleet: &Fleet, ledger: &[(String, i64)]) {
     assert_eq!(doubled, 0, "reports are in the database twice");
     assert_eq!(fleet.count("SELECT count(*) FROM dead_letters").await, 0);
     assert_eq!(
-        fleet.count("SELECT count(*) FROM (SELECT 1 FROM hosts GROUP BY hostname HAVING count(*) > 1) d").await,
+        fleet
+            .count("SELECT count(*) FROM (SELECT 1 FROM hosts GROUP BY hostname HAVING count(*) > 1) d")
+            .await,
         0
     );
 }

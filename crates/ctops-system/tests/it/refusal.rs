@@ -1,6 +1,7 @@
 //! What does not start, and what ends, says why in a sentence and leaves what is there alone.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -11,6 +12,9 @@ use crate::support::{Api, Fleet, Process, SOON, Server, installation_with_agent}
 const EXIT_SETTINGS: Option<i32> = Some(2);
 /// Exit code for everything else that keeps the server from running.
 const EXIT_FAILURE: Option<i32> = Some(1);
+
+/// Without its database the server must not hang on: its agents wait for the next start.
+const END_LIMIT: Duration = Duration::from_secs(8);
 
 /// Spec: auth 6, 26
 #[test]
@@ -57,7 +61,10 @@ async fn server_when_its_state_is_in_use_or_newer_than_the_program_then_refuses_
     server.spawn();
     assert_eq!(server.ended().await, EXIT_FAILURE);
     let complaint = last_line(&server.log());
-    assert!(complaint.starts_with("ct-ops: ") && complaint.contains("newer than this program"), "{complaint}");
+    assert!(
+        complaint.starts_with("ct-ops: ") && complaint.contains("newer than this program"),
+        "{complaint}"
+    );
     assert!(complaint.contains("future_change"), "{complaint}");
 }
 
@@ -66,15 +73,19 @@ async fn server_when_its_state_is_in_use_or_newer_than_the_program_then_refuses_
 #[tokio::test]
 async fn server_when_its_database_is_killed_then_ends_and_the_next_start_has_everything() {
     let (mut server, _api, agent, fleet) = installation_with_agent().await;
-    let before = fleet.until_heard().await;
+    let (before, session) = (fleet.until_heard().await, fleet.lease().await);
     let samples = fleet.count("SELECT count(*) FROM metric_samples").await;
     kill(Pid::from_raw(server.database_pid().unwrap().cast_signed()), Signal::SIGKILL).unwrap();
+    let killed = Instant::now();
     assert_eq!(server.ended().await, EXIT_FAILURE);
+    let took = killed.elapsed();
+    eprintln!("the server ended {took:?} after its database");
+    assert!(took <= END_LIMIT, "took {took:?}");
     assert!(last_line(&server.log()).contains("embedded database ended"), "{}", last_line(&server.log()));
 
     server.start().await;
     let fleet = Fleet::of(&server).await;
-    fleet.until_lease_other_than(None).await;
+    fleet.until_lease_other_than(session).await;
     assert_eq!(fleet.until_status("online").await.host_id, before.host_id);
     assert!(fleet.count("SELECT count(*) FROM metric_samples").await >= samples);
     assert!(agent.process().is_running());

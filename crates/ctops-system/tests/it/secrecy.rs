@@ -14,7 +14,7 @@ const INSTALL_SECRET: &str = "marker-install-secret-0123456789abcdef";
 /// A password that is tried and wrong.
 const WRONG_PASSWORD: &str = "marker wrong password 42";
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn secrets_when_used_over_a_whole_journey_then_are_in_no_log_and_in_no_later_answer() {
     let mut server = Server::new().with("CT_OPS_LOG", "debug").with("BETTER_AUTH_SECRET", INSTALL_SECRET);
     server.start().await;
@@ -60,17 +60,30 @@ async fn secrets_when_used_over_a_whole_journey_then_are_in_no_log_and_in_no_lat
     assert!(texts.iter().any(|(name, text)| name == "server.log" && text.contains("DEBUG")), "it did talk");
     for (place, text) in &texts {
         for (what, secret) in &secrets {
-            let line = text.lines().find(|line| line.contains(secret.as_str()));
+            let mut lines = text.lines().filter(|line| !is_announcement(place, line));
+            let line = lines.find(|line| line.contains(secret.as_str()));
             assert!(line.is_none(), "the {what} is in {place}: {}", line.unwrap_or_default());
         }
     }
 }
 
+/// The one line that is meant to show the set-up code, which is worth nothing afterwards (auth 1).
+fn is_announcement(place: &str, line: &str) -> bool {
+    place == "server.log" && line.contains("set up the first account with the code")
+}
+
 /// Everything that can be read once the secrets were shown.
 async fn later_answers(api: &Api) -> String {
     let mut texts = String::new();
-    let paths =
-        ["/me", "/me/sessions", "/enrolment-tokens", "/agents", "/hosts", "/settings/enrolment", "/auth/methods"];
+    let paths = [
+        "/me",
+        "/me/sessions",
+        "/enrolment-tokens",
+        "/agents",
+        "/hosts",
+        "/settings/enrolment",
+        "/auth/methods",
+    ];
     for path in paths {
         texts.push_str(&api.get(path).await.to_string());
         texts.push('\n');

@@ -13,6 +13,10 @@ use super::{Process, SOON, Server, program};
 /// Prefix of the simulated hosts' names.
 const PREFIX: &str = "loadtest";
 
+/// Longest delay before a reconnect. Agents wait up to 60 s when streams never last ten seconds, and kills come faster than
+/// that.
+const MAX_BACKOFF: &str = "8s";
+
 /// What the fleet does.
 pub(crate) struct Plan {
     pub(crate) agents: usize,
@@ -39,7 +43,7 @@ impl LoadTest {
             .args(["-token", token])
             .args(["-agents", &plan.agents.to_string()])
             .args(["-heartbeat-interval", &format!("{}ms", plan.interval.as_millis())])
-            .args(["-ramp", "2s", "-duration", "0", "-hostname-prefix", PREFIX])
+            .args(["-ramp", "2s", "-duration", "0", "-max-backoff", MAX_BACKOFF, "-hostname-prefix", PREFIX])
             .args(["-ledger".as_ref(), ledger.as_os_str()])
             .args(["-output-json".as_ref(), summary.as_os_str()]);
         Self { process: Process::spawn(command, &server.path("loadtest.log")), ledger, summary }

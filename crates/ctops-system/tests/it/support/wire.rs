@@ -59,8 +59,7 @@ impl Caller {
         let mut caller = Self::stranger(server);
         let answer = caller.register(token, hostname).await.unwrap();
         assert_eq!(answer.status, "active", "{}", answer.message);
-        caller.certificate =
-            Some(CertificateDer::from_pem_slice(answer.client_cert_pem.as_bytes()).unwrap());
+        caller.certificate = Some(CertificateDer::from_pem_slice(answer.client_cert_pem.as_bytes()).unwrap());
         (caller.agent_id, caller.jwt) = (answer.agent_id, answer.jwt_token);
         caller
     }
