@@ -70,6 +70,10 @@ async fn serve(settings: Settings) -> Result<()> {
         }
     };
     tracing::info!("stopping");
+    if outcome.is_err() {
+        // What still asks the database is refused at once: waiting for one that is gone would only delay the next start.
+        storage.pool.close().await;
+    }
     server.stop().await;
     storage.close().await?;
     tracing::info!("stopped");
