@@ -12,6 +12,8 @@ export default defineConfig({
   reporter: [['list']],
   use: {
     viewport: { width: 1440, height: 900 },
+    // Contrast cannot be measured while something fades in.
+    contextOptions: { reducedMotion: 'reduce' },
     baseURL: process.env.CT_OPS_URL,
     // The server makes its own certificate on first start.
     ignoreHTTPSErrors: true,
