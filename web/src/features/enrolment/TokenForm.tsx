@@ -46,7 +46,7 @@ export function TokenForm({ pending, error, onSubmit, onCancel }: TokenFormProps
         <LimitFields form={form} />
         <Textarea
           label="Tags"
-          description="One key=value per line; every host enrolled with this token gets them."
+          description="One key=value per line; every agent enrolled with this token gets them."
           rows={2}
           resize="vertical"
           {...form.getInputProps('tags')}
