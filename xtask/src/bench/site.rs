@@ -58,7 +58,10 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // An error means that it has ended.
+        if matches!(self.0.try_wait(), Ok(Some(_))) {
+            return;
+        }
+        // An error means that it has just ended.
         let _ = self.signal(Signal::SIGTERM);
         let ended = wait_for("a program to stop", LIMIT, || Ok(self.0.try_wait()?));
         if ended.is_err() {
