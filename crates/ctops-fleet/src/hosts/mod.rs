@@ -32,16 +32,20 @@ pub mod watch;
 
 pub use consume::{MetricsConsumer, StatusConsumer};
 pub use model::{
-    FacetValue, Facets, FleetSummary, HostDetail, HostFilter, HostIdentity, HostListInput, HostQuery, HostRow,
-    HostStatus, NewHost, Sort, SortKey, Vital,
+    FacetValue, Facets, FleetSummary, HostDetail, HostFilter, HostIdentity, HostListInput, HostQuery,
+    HostRow, HostStatus, NewHost, Sort, SortKey, Vital,
 };
 pub use service::{
-    count_by_status, create, find_host, fleet_facets, fleet_summary, list_hosts, reidentify, set_status, soft_delete,
+    count_by_status, create, find_host, fleet_facets, fleet_summary, list_hosts, reidentify, set_status,
+    soft_delete,
 };
 
 /// See the fleet, the list and host pages.
-pub static HOSTS_READ: Permission =
-    Permission { name: "hosts.read", roles: &Role::ALL, about: "See the fleet, the list of hosts and host pages." };
+pub static HOSTS_READ: Permission = Permission {
+    name: "hosts.read",
+    roles: &Role::ALL,
+    about: "See the fleet, the list of hosts and host pages.",
+};
 
 /// The slice.
 pub fn slice(pool: &Pool, clock: &Clock) -> Slice {
