@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::process::{command, output, run};
+use crate::process::{command, output, quiet_output, run};
 use crate::setup::{Purpose, ensure};
 use crate::{docs_site, root, target_dir, web};
 
@@ -167,8 +167,8 @@ impl Home {
 
     fn wait_until_ready(&self) -> Result<()> {
         self.wait_for("server", READY_LIMIT, "the server did not become ready", || {
-            let status = output(self.ct_ops(&["admin", "status"])?.stderr(Stdio::null()));
-            Ok(status.is_ok_and(|text| text.contains("\"ready\":true")).then_some(()))
+            let status = quiet_output(&mut self.ct_ops(&["admin", "status"])?);
+            Ok(status.is_some_and(|text| text.contains("\"ready\":true")).then_some(()))
         })
     }
 

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::process::{command, output, run};
+use crate::process::{command, output, quiet_output, run};
 use crate::root;
 
 /// What the machine is set up for.
@@ -86,7 +86,7 @@ pub(crate) fn node_dir() -> Option<PathBuf> {
         .into_iter()
         .flatten()
         .find(|node| {
-            let version = output(Command::new(node).arg("--version")).unwrap_or_default();
+            let version = quiet_output(Command::new(node).arg("--version")).unwrap_or_default();
             let mut parts = version.trim_start_matches('v').split('.').map(|part| part.parse().unwrap_or(0));
             (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) >= NODE_MINIMUM
         })

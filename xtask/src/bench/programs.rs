@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::process::{command, run};
-use crate::{docs_site, root, web};
+use crate::{docs_site, root, target_dir, web};
 
 /// Where the built programs are.
 pub(super) struct Programs {
@@ -18,14 +18,14 @@ impl Programs {
         web::build()?;
         docs_site::build()?;
         let cargo = |args: &[&str]| run(&mut command(&root(), "cargo", args));
-        cargo(&["build", "--locked", "--release", "-p", "ctops-server", "-p", "ctops-loadtest"])?;
+        // As `make run` builds it.
+        cargo(&["build", "--locked", "--release", "-p", "ctops-server", "-p", "ctops-agent"])?;
         let agent = ["rustc", "--locked", "--profile", "agent", "-p", "ctops-agent", "--bin", "ct-ops-agent"];
         cargo(&[&agent[..], &["--", "-C", "target-feature=+crt-static"]].concat())?;
-        for (package, example) in [("ctops-queue", "queue_bench"), ("ctops-fleet", "hosts_bench")] {
-            cargo(&["build", "--locked", "--release", "-p", package, "--example", example])?;
-        }
-        let target =
-            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+        let tools =
+            ["-p", "ctops-loadtest", "-p", "ctops-queue", "-p", "ctops-fleet", "--bins", "--examples"];
+        cargo(&[&["build", "--locked", "--release"][..], &tools].concat())?;
+        let target = target_dir();
         Ok(Self { target })
     }
 
