@@ -52,11 +52,13 @@ COMMENT ON COLUMN host_vitals.search_text IS 'lower(hostname, display name, addr
 CREATE TABLE metric_samples (
     host_id        uuid        NOT NULL,
     recorded_at    timestamptz NOT NULL,
+    received_at    timestamptz NOT NULL DEFAULT now(),
     cpu_centi      smallint,
     memory_centi   smallint,
     disk_centi     smallint,
     uptime_seconds bigint,
-    PRIMARY KEY (host_id, recorded_at)
+    PRIMARY KEY (host_id, recorded_at, received_at)
 ) PARTITION BY RANGE (recorded_at);
 COMMENT ON TABLE metric_samples IS 'One row per scheduled heartbeat; day partitions are made by the server ahead of time';
+COMMENT ON COLUMN metric_samples.received_at IS 'Arrival, in the key so that two reports of one second (a clock set back) are two rows and a replayed one is not';
 CREATE TABLE metric_samples_default PARTITION OF metric_samples DEFAULT;

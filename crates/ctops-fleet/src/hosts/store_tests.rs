@@ -311,12 +311,24 @@ async fn find_and_exists_know_hosts_of_the_own_organisation_only() {
 fn sample(at: DateTime<Utc>, cpu: i16) -> VitalsSample {
     VitalsSample {
         recorded_at: at,
+        received_at: at,
         cpu_centi: Some(cpu),
         memory_centi: None,
         disk_centi: Some(1),
         uptime_seconds: Some(60),
         clock_skewed: false,
     }
+}
+
+/// An agent's clock that was set back repeats seconds; its reports are still different ones.
+#[tokio::test]
+async fn two_samples_of_one_second_are_two_rows() {
+    let fleet = Fleet::new().await;
+    let host = a_host(fleet.org).insert(fleet.db.pool()).await.id;
+    let (first, mut second) = (sample(start_time(), 5), sample(start_time(), 6));
+    second.received_at += TimeDelta::milliseconds(1);
+    let mut tx = fleet.db.pool().begin().await.unwrap();
+    assert_eq!(store::insert_samples(&mut tx, &[(host, first), (host, second)]).await.unwrap(), 2);
 }
 
 /// Spec: monitoring 3

@@ -58,6 +58,8 @@ pub(super) struct Session {
     lease: Option<Uuid>,
     rhythm: Rhythm,
     silence: Pin<Box<Sleep>>,
+    /// Arrival of the last report, milliseconds since the Unix epoch.
+    last_received_ms: i64,
     facts: FactsGate,
     in_flight: FuturesOrdered<Stored>,
     /// Reports that are durable but not acknowledged yet.
@@ -120,6 +122,7 @@ impl Session {
             entered: false,
             lease: None,
             rhythm,
+            last_received_ms: 0,
             facts: FactsGate::default(),
             in_flight: FuturesOrdered::new(),
             unacknowledged: 0,
@@ -175,7 +178,9 @@ impl Session {
 
     /// Takes one heartbeat: begins a lease when there is none, and hands the report to the queue.
     async fn accept(&mut self, message: HeartbeatRequest) -> Result<(), End> {
-        let received_at_ms = self.node.agents.clock.now_ms();
+        // Always later than the report before: two reports of one second are told apart by their arrival.
+        let received_at_ms = self.node.agents.clock.now_ms().max(self.last_received_ms + 1);
+        self.last_received_ms = received_at_ms;
         let checked = validate::heartbeat(&message, received_at_ms);
         drop(message);
         self.rhythm.heard(Instant::now(), checked.interval_seconds, self.lease.is_none());

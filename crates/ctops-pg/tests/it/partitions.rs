@@ -90,7 +90,10 @@ async fn new_partitions_have_the_index_of_the_table() {
             .fetch_all(db.pool())
             .await
             .unwrap();
-    assert!(matches!(&indexes[..], [only] if only.ends_with("(host_id, recorded_at)")), "{indexes:?}");
+    assert!(
+        matches!(&indexes[..], [only] if only.ends_with("(host_id, recorded_at, received_at)")),
+        "{indexes:?}"
+    );
 }
 
 #[tokio::test]

@@ -71,6 +71,7 @@ fn read(payload: &[u8]) -> Result<Reading, String> {
     }
     let sample = VitalsSample {
         recorded_at,
+        received_at,
         cpu_centi: centi("cpu_centi", report.cpu_centi)?,
         memory_centi: centi("memory_centi", report.memory_centi)?,
         disk_centi: centi("disk_centi", report.disk_centi)?,

@@ -11,6 +11,8 @@ use super::HostStatus;
 pub(in crate::hosts) struct VitalsSample {
     /// When they were measured, by the agent's clock.
     pub(in crate::hosts) recorded_at: DateTime<Utc>,
+    /// When they arrived.
+    pub(in crate::hosts) received_at: DateTime<Utc>,
     /// CPU, hundredths of a percent.
     pub(in crate::hosts) cpu_centi: Option<i16>,
     /// Memory, hundredths of a percent.

@@ -239,14 +239,17 @@ pub(in crate::hosts) async fn insert_samples(
     samples: &[(Uuid, VitalsSample)],
 ) -> Result<u64, sqlx::Error> {
     let done = sqlx::query(
-        "INSERT INTO metric_samples (host_id, recorded_at, cpu_centi, memory_centi, disk_centi, uptime_seconds)
-         SELECT u.host_id, u.recorded_at, u.cpu_centi, u.memory_centi, u.disk_centi, u.uptime_seconds
-         FROM UNNEST($1::uuid[], $2::timestamptz[], $3::smallint[], $4::smallint[], $5::smallint[], $6::bigint[])
-              AS u(host_id, recorded_at, cpu_centi, memory_centi, disk_centi, uptime_seconds)
+        "INSERT INTO metric_samples
+             (host_id, recorded_at, received_at, cpu_centi, memory_centi, disk_centi, uptime_seconds)
+         SELECT u.host_id, u.recorded_at, u.received_at, u.cpu_centi, u.memory_centi, u.disk_centi, u.uptime_seconds
+         FROM UNNEST($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::smallint[], $5::smallint[],
+                     $6::smallint[], $7::bigint[])
+              AS u(host_id, recorded_at, received_at, cpu_centi, memory_centi, disk_centi, uptime_seconds)
          ON CONFLICT DO NOTHING",
     )
     .bind(samples.iter().map(|(host_id, _)| *host_id).collect::<Vec<_>>())
     .bind(samples.iter().map(|(_, sample)| sample.recorded_at).collect::<Vec<_>>())
+    .bind(samples.iter().map(|(_, sample)| sample.received_at).collect::<Vec<_>>())
     .bind(samples.iter().map(|(_, sample)| sample.cpu_centi).collect::<Vec<_>>())
     .bind(samples.iter().map(|(_, sample)| sample.memory_centi).collect::<Vec<_>>())
     .bind(samples.iter().map(|(_, sample)| sample.disk_centi).collect::<Vec<_>>())
