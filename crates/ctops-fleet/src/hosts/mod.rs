@@ -61,5 +61,5 @@ pub fn slice(pool: &Pool, clock: &Clock) -> Slice {
         .operation(read, routes!(http::follow_topics))
         .consumer(Arc::new(MetricsConsumer))
         .consumer(Arc::new(StatusConsumer))
-        .job(Arc::new(jobs::MakePartitions::new(pool.clone(), clock.clone())))
+        .job(Arc::new(jobs::KeepPartitions::new(pool.clone(), clock.clone())))
 }
