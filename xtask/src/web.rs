@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::process::{command, run};
 use crate::root;
@@ -43,9 +43,22 @@ pub(crate) fn build() -> Result<()> {
     run(&mut npm(&["run", "--silent", "build"])?)
 }
 
-/// Lint, types and component tests.
+/// The generated API types must be those of the committed API document.
+fn check_generated() -> Result<()> {
+    let fresh = root().join(".cache/schema.gen.ts");
+    std::fs::create_dir_all(root().join(".cache"))?;
+    let target = fresh.to_string_lossy().into_owned();
+    run(&mut npm(&["exec", "--", "openapi-typescript", "../api/openapi.json", "-o", &target])?)?;
+    if std::fs::read(&fresh)? != std::fs::read(web().join("src/api/schema.gen.ts"))? {
+        bail!("web/src/api/schema.gen.ts is out of date; run `cargo xtask generate`");
+    }
+    Ok(())
+}
+
+/// Generated types, lint, types and component tests.
 pub(crate) fn check() -> Result<()> {
     install()?;
+    check_generated()?;
     run(&mut npm(&["run", "--silent", "lint"])?)?;
     run(&mut npm(&["run", "--silent", "typecheck"])?)?;
     run(&mut npm(&["run", "--silent", "test"])?)
