@@ -1,7 +1,11 @@
 //! `kill -9` of the server at random moments under load: what was acknowledged is in the database exactly once, and every
 //! agent comes back by itself.
 //!
-//! `CT_OPS_CRASH_KILLS` sets the number of kills, `CT_OPS_CRASH_SEED` replays the moments of an earlier run.
+//! `CT_OPS_CRASH_KILLS` sets the number of kills, `CT_OPS_CRASH_SEED` replays the moments of an earlier run. The long run:
+//!
+//! ```sh
+//! CT_OPS_CRASH_KILLS=50 cargo test -p ctops-system crash -- --nocapture
+//! ```
 
 use std::time::{Duration, Instant};
 
