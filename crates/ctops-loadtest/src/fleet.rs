@@ -101,9 +101,7 @@ impl Fleet {
             self.score.flush()?;
             let all = u64::try_from(self.options.agents).unwrap_or(u64::MAX);
             if self.score.all_open_after_ms.get() == 0 && self.score.streams_open.get() >= all {
-                self.score
-                    .all_open_after_ms
-                    .add(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
+                self.score.all_open(started.elapsed());
             }
             if told.elapsed() >= self.options.stats_interval {
                 told = Instant::now();

@@ -59,6 +59,11 @@ impl Histogram {
         }
     }
 
+    /// Forgets what was counted.
+    fn clear(&self) {
+        self.0.iter().for_each(|counter| counter.store(0, Ordering::Relaxed));
+    }
+
     /// The time, in microseconds, that `permille` of the counted times do not exceed; 0 if nothing was counted.
     pub fn at(&self, permille: u64) -> u64 {
         let counts: Vec<u64> = self.0.iter().map(|counter| counter.load(Ordering::Relaxed)).collect();
@@ -130,6 +135,14 @@ impl Score {
         Ok(Self { ledger: ledger.map(|file| Mutex::new(BufWriter::new(file))), ..Self::default() })
     }
 
+    /// Notes that all streams were open `elapsed` after the start, for the first time. Latencies count from here: what the
+    /// registrations before it took is another question.
+    pub fn all_open(&self, elapsed: Duration) {
+        self.all_open_after_ms.add(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
+        self.send_latency.clear();
+        self.ack_latency.clear();
+    }
+
     /// Counts an error by its text.
     pub fn error(&self, text: &str) {
         let mut errors = lock(&self.errors);
@@ -174,8 +187,8 @@ impl Score {
         )
     }
 
-    /// The summary of the whole run, with the names of the original load tester and some more. Times cover the whole
-    /// run; what this version does not simulate is 0.
+    /// The summary of the whole run, with the names of the original load tester and some more. Latencies count from the
+    /// moment at which all streams were open, if there was one; what this version does not simulate is 0.
     pub fn summary(&self, run_id: &str, started_at: &str, elapsed: Duration, agents: usize) -> Value {
         let mut errors: Vec<(String, u64)> = lock(&self.errors).clone().into_iter().collect();
         errors.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
@@ -239,6 +252,8 @@ mod tests {
         }
         histogram.record(Duration::MAX);
         assert_eq!(histogram.at(1000), u64::MAX);
+        histogram.clear();
+        assert_eq!(histogram.at(1000), 0);
     }
 
     #[test]
