@@ -234,6 +234,7 @@ CREATE TABLE public.memberships (
 CREATE TABLE public.metric_samples (
     host_id uuid NOT NULL,
     recorded_at timestamp with time zone NOT NULL,
+    received_at timestamp with time zone DEFAULT now() NOT NULL,
     cpu_centi smallint,
     memory_centi smallint,
     disk_centi smallint,
@@ -243,9 +244,12 @@ PARTITION BY RANGE (recorded_at);
 
 COMMENT ON TABLE public.metric_samples IS 'One row per scheduled heartbeat; day partitions are made by the server ahead of time';
 
+COMMENT ON COLUMN public.metric_samples.received_at IS 'Arrival, in the key so that two reports of one second (a clock set back) are two rows and a replayed one is not';
+
 CREATE TABLE public.metric_samples_default (
     host_id uuid NOT NULL,
     recorded_at timestamp with time zone NOT NULL,
+    received_at timestamp with time zone DEFAULT now() NOT NULL,
     cpu_centi smallint,
     memory_centi smallint,
     disk_centi smallint,
@@ -392,10 +396,10 @@ ALTER TABLE ONLY public.memberships
     ADD CONSTRAINT memberships_pkey PRIMARY KEY (org_id, user_id);
 
 ALTER TABLE ONLY public.metric_samples
-    ADD CONSTRAINT metric_samples_pkey PRIMARY KEY (host_id, recorded_at);
+    ADD CONSTRAINT metric_samples_pkey PRIMARY KEY (host_id, recorded_at, received_at);
 
 ALTER TABLE ONLY public.metric_samples_default
-    ADD CONSTRAINT metric_samples_default_pkey PRIMARY KEY (host_id, recorded_at);
+    ADD CONSTRAINT metric_samples_default_pkey PRIMARY KEY (host_id, recorded_at, received_at);
 
 ALTER TABLE ONLY public.organisations
     ADD CONSTRAINT organisations_pkey PRIMARY KEY (id);
@@ -447,6 +451,8 @@ CREATE INDEX host_vitals_name_idx ON public.host_vitals USING btree (org_id, nam
 CREATE UNIQUE INDEX hosts_hostname_key ON public.hosts USING btree (org_id, lower(hostname)) WHERE (deleted_at IS NULL);
 
 CREATE INDEX hosts_identity_ips_idx ON public.hosts USING gin (identity_ips) WHERE (deleted_at IS NULL);
+
+CREATE INDEX hosts_machine_id_idx ON public.hosts USING btree (org_id, machine_id) WHERE ((machine_id IS NOT NULL) AND (deleted_at IS NULL));
 
 CREATE INDEX memberships_user_idx ON public.memberships USING btree (user_id);
 

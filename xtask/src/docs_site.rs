@@ -1,6 +1,7 @@
 //! The documentation as a static site: Markdown in `docs/`, HTML in `docs/site/`, served by the product at `/docs/`.
 //! No script, no outside host; works from a disk as well.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -35,18 +36,18 @@ pub(crate) fn build() -> Result<()> {
         }
     }
     pages.sort_by(|a, b| (a.section, a.order, &a.title).cmp(&(b.section, b.order, &b.title)));
-    if site.exists() {
-        std::fs::remove_dir_all(&site)?;
-    }
+    let mut files: BTreeMap<PathBuf, Vec<u8>> = BTreeMap::new();
     for page in &pages {
-        let target = site.join(format!("{}.html", page.path));
-        std::fs::create_dir_all(target.parent().unwrap_or(&site))?;
-        std::fs::write(&target, render(page, &pages))?;
+        files.insert(site.join(format!("{}.html", page.path)), render(page, &pages).into_bytes());
     }
-    std::fs::write(site.join("style.css"), include_str!("docs_site.css"))?;
+    files.insert(site.join("style.css"), include_bytes!("docs_site.css").to_vec());
     for folder in ASSETS {
-        copy_tree(&docs.join(folder), &site.join(folder))?;
+        for file in files_below(&docs.join(folder))? {
+            let name = file.file_name().unwrap_or_default();
+            files.insert(site.join(folder).join(name), std::fs::read(&file)?);
+        }
     }
+    write_changed(&site, &files)?;
     check_links(&site, &pages)
 }
 
@@ -173,18 +174,39 @@ fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('`', "")
 }
 
-fn copy_tree(from: &Path, to: &Path) -> Result<()> {
-    if !from.exists() {
-        return Ok(());
+/// Writes what differs and removes what is no page any more. What is the same is not touched: the program embeds these files
+/// and would be built again.
+fn write_changed(site: &Path, files: &BTreeMap<PathBuf, Vec<u8>>) -> Result<()> {
+    for (path, content) in files {
+        if std::fs::read(path).is_ok_and(|old| old == *content) {
+            continue;
+        }
+        std::fs::create_dir_all(path.parent().unwrap_or(site))?;
+        std::fs::write(path, content).with_context(|| path.display().to_string())?;
     }
-    std::fs::create_dir_all(to)?;
-    for entry in std::fs::read_dir(from)? {
-        let path = entry?.path();
-        if let Some(name) = path.file_name() {
-            std::fs::copy(&path, to.join(name))?;
+    for path in files_below(site)? {
+        if !files.contains_key(&path) {
+            std::fs::remove_file(&path)?;
         }
     }
     Ok(())
+}
+
+/// All files below a folder; none when it does not exist.
+fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    if !folder.exists() {
+        return Ok(found);
+    }
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(files_below(&path)?);
+        } else {
+            found.push(path);
+        }
+    }
+    Ok(found)
 }
 
 /// Every relative link of every page must lead to a file of the site.

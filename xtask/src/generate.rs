@@ -13,7 +13,7 @@ pub(crate) fn all() -> Result<()> {
         let args = ["test", "--locked", "--quiet", "-p", package, test];
         run(command(&root(), "cargo", &args).env("CT_OPS_BLESS", "1"))
     };
-    bless("ctops-pg", "committed")?;
+    bless("ctops-pg", "schema_in_the_repository")?;
     bless("ctops-server", "committed")?;
     let ct_ops = |args: &[&str]| {
         let mut words = vec!["run", "--locked", "--quiet", "-p", "ctops-server", "--bin", "ct-ops", "--"];
