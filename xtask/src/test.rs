@@ -66,8 +66,11 @@ fn build_programs() -> Result<()> {
 
 fn rust_tests() -> Result<()> {
     let runner = nextest().context("cargo-nextest is missing; run `cargo xtask setup`")?;
-    let mut command =
-        command(&root(), &runner.to_string_lossy(), &["nextest", "run", "--locked", "--workspace"]);
+    let mut command = command(
+        &root(),
+        &runner.to_string_lossy(),
+        &["nextest", "run", "--locked", "--workspace", "--no-fail-fast"],
+    );
     run(&mut command)
 }
 

@@ -813,14 +813,14 @@ export interface components {
             /** @description Agents need no approval; for holders of `enrolment.auto_approve`. */
             auto_approve?: boolean;
             /**
-             * Format: int32
+             * Format: int64
              * @description 1 to 365, 7 when absent, null for never.
              */
             expires_in_days?: number | null;
             /** @description 1 to 100 characters. */
             label: string;
             /**
-             * Format: int32
+             * Format: int64
              * @description 1 when absent, null for any number.
              */
             max_uses?: number | null;
