@@ -206,6 +206,7 @@ impl Session {
             is_sample: checked.is_sample,
             facts,
             session_id: session_id.to_string(),
+            ..Report::default()
         };
         self.publish(&report);
         if self.must_renew(received_at_ms)? {

@@ -46,6 +46,7 @@ pub(super) fn a_report(org: Uuid, host: &TestHost, at: DateTime<Utc>) -> Report 
         facts: None,
         session_id: new_id().to_string(),
         clock_skewed: false,
+        ..Report::default()
     }
 }
 
