@@ -7,9 +7,10 @@ use ctops_base::Clock;
 use ctops_fleet::agents::AgentDeps;
 use ctops_identity::passwords::Passwords;
 use ctops_pg::Pool;
+use ctops_slice::agents::EventsConsumer;
 use ctops_slice::slice::OperationInfo;
 use ctops_slice::state::Installation;
-use ctops_slice::{AppState, Job, Permission, Slice};
+use ctops_slice::{AgentEvents, AgentWork, AppState, Job, Permission, Slice};
 use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
 use utoipa_axum::router::OpenApiRouter;
 
@@ -42,6 +43,8 @@ pub struct Composition {
     pub consumers: Vec<Arc<dyn ctops_queue::Handler>>,
     /// Periodic jobs.
     pub jobs: Vec<Arc<dyn Job>>,
+    /// Work for agents, asked by ingest.
+    pub agent_work: Vec<Arc<dyn AgentWork>>,
 }
 
 impl Composition {
@@ -63,7 +66,9 @@ impl Composition {
     fn of(slices: Vec<Slice>) -> Self {
         let mut operations: Vec<OperationInfo> = Vec::new();
         let mut permissions: Vec<&'static Permission> = Vec::new();
-        let mut consumers = Vec::new();
+        let mut consumers: Vec<Arc<dyn ctops_queue::Handler>> = Vec::new();
+        let mut agent_work = Vec::new();
+        let mut agent_events: Vec<Arc<dyn AgentEvents>> = Vec::new();
         let mut jobs = Vec::new();
         let mut router = OpenApiRouter::with_openapi(document_frame());
         for slice in slices {
@@ -71,12 +76,15 @@ impl Composition {
             permissions.extend_from_slice(slice.declared_permissions());
             consumers.extend_from_slice(slice.consumers());
             jobs.extend_from_slice(slice.jobs());
+            agent_work.extend_from_slice(slice.works());
+            agent_events.extend_from_slice(slice.event_takers());
             router = router.merge(slice.into_router());
         }
+        consumers.push(Arc::new(EventsConsumer::new(agent_events)));
         operations.sort_by(|a, b| (&a.path, &a.method).cmp(&(&b.path, &b.method)));
         permissions.sort_by_key(|permission| permission.name);
         let (api, document) = router.split_for_parts();
-        Self { api, document, operations, permissions, consumers, jobs }
+        Self { api, document, operations, permissions, consumers, jobs, agent_work }
     }
 
     /// The API document as committed in `api/openapi.json`.

@@ -2,6 +2,7 @@
 //!
 //! - [`slice::Slice`]: the one object a slice hands to the server: routes, consumers, jobs, permissions.
 //! - [`actor`]: who asks ([`actor::Actor`]) and what they may do ([`actor::Grant`]).
+//! - [`agents`]: how features send work to agents and hear from them.
 //! - [`http`]: body, query and id extractors, and the only translation of [`ctops_base::Problem`] into HTTP.
 //! - [`guard`]: request ids, sign-in, origin and anti-forgery checks, security headers, in one place.
 //! - [`state::AppState`]: the pool, the clock, the event hub and the facts of this installation.
@@ -9,6 +10,7 @@
 //! - [`throttle`], [`audit`], [`events`]: counters shared by all nodes, the audit trail, live views.
 
 pub mod actor;
+pub mod agents;
 pub mod audit;
 pub mod events;
 pub mod guard;
@@ -20,6 +22,7 @@ pub mod throttle;
 pub mod time;
 
 pub use actor::{Access, Actor, Grant, Permission};
+pub use agents::{AgentEvents, AgentWork, Capabilities, ConnectedAgent, announce_work, announce_work_for_org};
 pub use http::{ApiResult, JsonBody, PathId, QueryParams};
 pub use slice::{Job, Slice};
 pub use state::AppState;

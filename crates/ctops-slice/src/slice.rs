@@ -12,10 +12,11 @@ use utoipa::openapi::path::{Operation, PathItem};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use crate::actor::{Access, Actor, Permission};
+use crate::agents::{AgentEvents, AgentWork};
 use crate::http::ApiError;
 use crate::state::AppState;
 
-/// One feature: its routes with the access each demands, its queue consumers and its periodic jobs.
+/// One feature: its routes with the access each demands, its queue consumers, its periodic jobs, and its work for agents.
 pub struct Slice {
     name: &'static str,
     permissions: Vec<&'static Permission>,
@@ -23,6 +24,8 @@ pub struct Slice {
     operations: Vec<OperationInfo>,
     consumers: Vec<Arc<dyn ctops_queue::Handler>>,
     jobs: Vec<Arc<dyn Job>>,
+    agent_work: Vec<Arc<dyn AgentWork>>,
+    agent_events: Vec<Arc<dyn AgentEvents>>,
 }
 
 /// What the permission matrix knows about one operation.
@@ -64,6 +67,8 @@ impl Slice {
             operations: Vec::new(),
             consumers: Vec::new(),
             jobs: Vec::new(),
+            agent_work: Vec::new(),
+            agent_events: Vec::new(),
         }
     }
 
@@ -110,6 +115,20 @@ impl Slice {
         self
     }
 
+    /// Adds work for agents.
+    #[must_use]
+    pub fn agent_work(mut self, work: Arc<dyn AgentWork>) -> Self {
+        self.agent_work.push(work);
+        self
+    }
+
+    /// Adds a taker of what agents deliver.
+    #[must_use]
+    pub fn agent_events(mut self, events: Arc<dyn AgentEvents>) -> Self {
+        self.agent_events.push(events);
+        self
+    }
+
     /// Name of the slice.
     pub fn name(&self) -> &'static str {
         self.name
@@ -133,6 +152,16 @@ impl Slice {
     /// Its jobs.
     pub fn jobs(&self) -> &[Arc<dyn Job>] {
         &self.jobs
+    }
+
+    /// Its work for agents.
+    pub fn works(&self) -> &[Arc<dyn AgentWork>] {
+        &self.agent_work
+    }
+
+    /// Its takers of what agents deliver.
+    pub fn event_takers(&self) -> &[Arc<dyn AgentEvents>] {
+        &self.agent_events
     }
 
     /// Its routes and their part of the API document.
