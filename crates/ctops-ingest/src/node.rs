@@ -6,6 +6,7 @@ use ctops_base::Problem;
 use ctops_fleet::agents::{AgentDeps, NODE_LEASE_RENEWAL, NodeLease, NodeRenewal};
 use ctops_pg::notify::Notifications;
 use ctops_queue::Queue;
+use ctops_slice::AgentWork;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +36,8 @@ pub struct Ingest {
     pub notifications: Notifications,
     /// Certificates; kept by the caller as well, to exchange them while the node runs.
     pub tls: Arc<TlsMaterial>,
+    /// Features that have work for agents.
+    pub work: Vec<Arc<dyn AgentWork>>,
     /// Name of this node for people, for example the host name.
     pub node_name: String,
     /// Bounds.
@@ -65,7 +68,7 @@ impl Ingest {
     /// # Errors
     /// [`IngestError`] when the node cannot start. Later failures of database or queue do not stop it.
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> Result<(), IngestError> {
-        let Self { agents, queue, notifications, tls, node_name, limits } = self;
+        let Self { agents, queue, notifications, tls, work: _, node_name, limits } = self;
         // Subscribed before the list is read, so that no revocation falls between the two.
         let notices = notifications.subscribe();
         let revocations = signals::Revocations::load(&agents, &tls).await.map_err(IngestError::Start)?;

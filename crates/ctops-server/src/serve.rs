@@ -16,7 +16,7 @@ use ctops_queue::log::{Log, LogOptions};
 use ctops_queue::{Handler, Queue, Topic, run_consumer};
 use ctops_slice::events::EventHub;
 use ctops_slice::state::Installation;
-use ctops_slice::{AppState, Job};
+use ctops_slice::{AgentWork, AppState, Job};
 use ctops_telemetry::{init_logs, init_metrics};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -155,7 +155,7 @@ impl Server {
         let tls = settings.values.flag("CT_OPS_WEB_TLS").then_some(&certificates.web);
         let listener = WebListener::bind(settings.web_listen, tls).await?;
         server.edges.spawn(web::serve(listener, router, server.stop_edges.clone()));
-        server.run_ingest(settings, &certificates, agents, queue, notifications).await?;
+        server.run_ingest(settings, &certificates, agents, queue, notifications, composition.agent_work).await?;
         Ok(server)
     }
 
@@ -187,6 +187,7 @@ impl Server {
         agents: AgentDeps,
         queue: Arc<Log>,
         notifications: Notifications,
+        work: Vec<Arc<dyn AgentWork>>,
     ) -> Result<()> {
         let certificate = &certificates.ingest;
         let authorities = agents.trust.trusted_agent_cas().to_vec();
@@ -206,7 +207,7 @@ impl Server {
         let node_name =
             nix::unistd::gethostname().map_or_else(|_| "ct-ops".into(), |name| name.to_string_lossy().into());
         let limits = ctops_ingest::Limits::default();
-        let ingest = Ingest { agents, queue, notifications, tls: Arc::new(tls), node_name, limits };
+        let ingest = Ingest { agents, queue, notifications, tls: Arc::new(tls), work, node_name, limits };
         let stop = self.stop_edges.clone();
         self.edges.spawn(async move {
             if let Err(error) = ingest.serve(listener, stop).await {

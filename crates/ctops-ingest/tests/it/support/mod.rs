@@ -17,7 +17,7 @@ use ctops_ingest::tls::TlsMaterial;
 use ctops_ingest::{Ingest, Limits};
 use ctops_pg::Pool;
 use ctops_pg::notify::{self, Notifications};
-use ctops_slice::Actor;
+use ctops_slice::{Actor, AgentWork};
 use ctops_testkit::{TestDb, a_host, a_organisation, a_user};
 use rcgen::{CertificateParams, KeyPair, PKCS_ED25519};
 use tokio::net::TcpListener;
@@ -51,6 +51,7 @@ pub(crate) struct TestNode {
     pub(crate) org_id: Uuid,
     user_id: Uuid,
     pub(crate) shutdown: CancellationToken,
+    work: Vec<Arc<dyn AgentWork>>,
     serving: Option<JoinHandle<()>>,
     db: TestDb,
     _queue_dir: tempfile::TempDir,
@@ -62,6 +63,11 @@ impl TestNode {
     }
 
     pub(crate) async fn with_limits(limits: Limits) -> Self {
+        Self::with_work(limits, |_| Vec::new()).await
+    }
+
+    /// A node whose agents have work, as the features that `work` makes say.
+    pub(crate) async fn with_work(limits: Limits, work: impl FnOnce(&Pool) -> Vec<Arc<dyn AgentWork>>) -> Self {
         let db = TestDb::new().await;
         let pool = db.pool().clone();
         // The clients of these tests check certificates by the machine's clock.
@@ -90,6 +96,7 @@ impl TestNode {
             org_id,
             user_id,
             shutdown: CancellationToken::new(),
+            work: work(&pool),
             serving: None,
             db,
             _queue_dir: queue_dir,
@@ -107,6 +114,7 @@ impl TestNode {
             queue: self.queue.clone(),
             notifications: notifications.clone(),
             tls: Arc::clone(&self.tls),
+            work: self.work.clone(),
             node_name: "test".to_owned(),
             limits,
         };
