@@ -2,14 +2,20 @@
 //!
 //! - [`settings`]: what can be set, and the only place that reads the environment.
 //! - [`composition`]: slices and state put together; the API document comes from here.
-//! - [`serve`]: every role in one process, start to clean stop.
+//! - [`roles`]: what one process runs; [`serve`]: that process, start to clean stop.
+//! - [`assembly`]: what every role needs; [`queue`], [`certificates`], [`jobs`]: parts of it.
 //! - [`web`]: the HTTPS listener, the UI, the documentation, health.
 //! - [`tls`], [`install_key`]: certificates and keys that the server makes for itself.
 //! - [`admin`]: commands for the operator on the server's machine.
 
 pub mod admin;
+pub mod assembly;
+pub mod certificates;
 pub mod composition;
 pub mod install_key;
+pub mod jobs;
+pub mod queue;
+pub mod roles;
 pub mod serve;
 pub mod settings;
 pub mod storage;

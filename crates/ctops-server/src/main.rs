@@ -3,8 +3,12 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use ctops_server::roles::{ConsumerGroup, ServerRole};
 use ctops_server::settings::{REGISTRY, Settings};
 use ctops_server::{admin, composition, serve};
+
+/// Exit code for settings that are wrong (deployment 7): `EX_CONFIG` of sysexits.h.
+const EXIT_SETTINGS: u8 = 78;
 
 #[derive(Parser)]
 #[command(name = "ct-ops", version, about = "Self-hosted monitoring and operations for server fleets")]
@@ -17,6 +21,15 @@ struct Cli {
 enum Command {
     /// Run the server: web, ingest and consumers in one process.
     Serve,
+    /// Run only the web server: API, UI, documentation. Needs DATABASE_URL.
+    Web,
+    /// Run only the edge for agents. Needs DATABASE_URL and CT_OPS_QUEUE_BROKERS.
+    Ingest,
+    /// Run only the consumers of one group. Needs DATABASE_URL and CT_OPS_QUEUE_BROKERS.
+    Consume {
+        /// The group.
+        group: ConsumerGroup,
+    },
     /// Bring the database schema up to date, or only look with --check.
     Migrate {
         /// Change nothing; exit with an error when the schema is not current.
@@ -63,7 +76,7 @@ fn main() -> ExitCode {
             for mistake in mistakes {
                 eprintln!("ct-ops: {mistake}");
             }
-            return ExitCode::from(2);
+            return ExitCode::from(EXIT_SETTINGS);
         }
     };
     if let Command::Config { command } = &cli.command {
@@ -73,7 +86,10 @@ fn main() -> ExitCode {
         };
     }
     let result = match cli.command {
-        Command::Serve => serve::run(settings),
+        Command::Serve => serve::run(settings, ServerRole::All),
+        Command::Web => serve::run(settings, ServerRole::Web),
+        Command::Ingest => serve::run(settings, ServerRole::Ingest),
+        Command::Consume { group } => serve::run(settings, ServerRole::Consume(group)),
         Command::Migrate { check } => admin::migrate(&settings, check),
         Command::Admin { command } => admin::run(&settings, command),
         Command::Config { .. } | Command::Openapi => Ok(()),

@@ -1,6 +1,6 @@
 //! The settings of `ct-ops`: the registry, and the checked values in the shape the program uses.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -133,6 +133,24 @@ pub const REGISTRY: Registry = Registry {
             "Port on which agents are accepted.",
         ),
         setting(
+            "CT_OPS_INTERNAL_BIND",
+            Kind::Text,
+            Some("127.0.0.1"),
+            "IP address on which `ct-ops ingest` and `ct-ops consume` answer health checks, over plain HTTP. Metrics are shown to this machine only.",
+        ),
+        setting(
+            "INGEST_HTTP_PORT",
+            Kind::Integer(1, 65_535),
+            Some("8080"),
+            "Port on which `ct-ops ingest` answers health checks and shows the keys of agents' tokens.",
+        ),
+        setting(
+            "CT_OPS_CONSUME_HTTP_PORT",
+            Kind::Integer(1, 65_535),
+            None,
+            "Port on which `ct-ops consume` answers health checks. Unset: 8081 for metrics, 8082 for alerts, 8083 for events.",
+        ),
+        setting(
             "CT_OPS_INGEST_ADDRESS_FOR_AGENTS",
             Kind::Text,
             None,
@@ -203,7 +221,6 @@ pub const REGISTRY: Registry = Registry {
         "CT_OPS_LOADTEST_ADMIN_KEY",
         "CT_OPS_DATA_KEY",
         "INGEST_WS_URL",
-        "INGEST_HTTP_PORT",
         "INGEST_JWT_KEY_FILE",
         "INGEST_AGENT_CA_CERT",
         "INGEST_AGENT_CA_KEY",
@@ -239,6 +256,8 @@ pub struct Settings {
     pub web_listen: SocketAddr,
     /// Certificate files of the web server.
     pub web_tls: Option<TlsFiles>,
+    /// Where processes without a web server answer health checks.
+    pub internal_bind: IpAddr,
     /// Agents' listener.
     pub ingest_listen: SocketAddr,
     /// Certificate files for agents.
@@ -257,10 +276,8 @@ impl Settings {
     pub fn load(environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, Vec<Mistake>> {
         let values = REGISTRY.load(environment)?;
         let mut mistakes = Vec::new();
-        let bind = text(&values, "CT_OPS_INGEST_BIND").parse().unwrap_or_else(|_| {
-            mistakes.push(mistake("CT_OPS_INGEST_BIND", "must be an IP address"));
-            std::net::IpAddr::from([127, 0, 0, 1])
-        });
+        let bind = ip_address(&values, "CT_OPS_INGEST_BIND", &mut mistakes);
+        let internal_bind = ip_address(&values, "CT_OPS_INTERNAL_BIND", &mut mistakes);
         let port = u16::try_from(values.number("INGEST_GRPC_PORT")).unwrap_or(9443);
         let web_tls = tls_files(&values, "WEB_TLS_CERT", "WEB_TLS_KEY", &mut mistakes);
         let ingest_tls = tls_files(&values, "INGEST_TLS_CERT", "INGEST_TLS_KEY", &mut mistakes);
@@ -282,6 +299,7 @@ impl Settings {
             setup_code: values.secret("CT_OPS_SETUP_CODE"),
             web_listen,
             web_tls,
+            internal_bind,
             ingest_listen: SocketAddr::new(bind, port),
             ingest_tls,
             ingest_address,
@@ -326,6 +344,13 @@ pub fn host_of(url: &str) -> &str {
 
 fn text(values: &Values, env: &'static str) -> String {
     values.text(env).unwrap_or_default().to_owned()
+}
+
+fn ip_address(values: &Values, env: &'static str, mistakes: &mut Vec<Mistake>) -> IpAddr {
+    text(values, env).parse().unwrap_or_else(|_| {
+        mistakes.push(mistake(env, "must be an IP address"));
+        IpAddr::from([127, 0, 0, 1])
+    })
 }
 
 fn mistake(env: &str, message: &str) -> Mistake {

@@ -2,12 +2,13 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::extract::{ConnectInfo, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{any, get};
 use axum::{Json, Router};
 use ctops_pg::Pool;
 use ctops_queue::Queue;
@@ -21,6 +22,7 @@ const DATABASE_LIMIT: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub struct Health {
     checks: Arc<Vec<Check>>,
+    draining: Arc<AtomicBool>,
 }
 
 /// One thing that must work.
@@ -34,10 +36,18 @@ pub enum Check {
 impl Health {
     /// Readiness that depends on these.
     pub fn new(checks: Vec<Check>) -> Self {
-        Self { checks: Arc::new(checks) }
+        Self { checks: Arc::new(checks), draining: Arc::default() }
+    }
+
+    /// From now on this process wants no more traffic.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
     }
 
     async fn failures(&self) -> Vec<&'static str> {
+        if self.draining.load(Ordering::Acquire) {
+            return vec!["draining"];
+        }
         let mut failures = Vec::new();
         for check in self.checks.iter() {
             match check {
@@ -61,7 +71,7 @@ impl Health {
 /// The routes.
 pub(super) fn router(health: Health, metrics: Option<MetricsPage>) -> Router {
     Router::new()
-        .route("/healthz", get(|| async { "ok" }))
+        .route("/healthz", any(|| async { "ok" }))
         .route("/readyz", get(ready).with_state(health))
         .route("/metrics/internal", get(metrics_page).with_state(metrics))
 }

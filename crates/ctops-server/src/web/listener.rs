@@ -45,9 +45,7 @@ impl WebListener {
     /// When the address is taken or the certificate cannot be used.
     pub async fn bind(address: SocketAddr, certificate: Option<&ServerCertificate>) -> Result<Self> {
         let tls = certificate.map(acceptor).transpose()?;
-        let tcp = TcpListener::bind(address)
-            .await
-            .with_context(|| format!("listening on {address} for browsers (CT_OPS_WEB_LISTEN)"))?;
+        let tcp = TcpListener::bind(address).await?;
         Ok(Self { tcp, tls })
     }
 

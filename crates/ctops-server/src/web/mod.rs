@@ -3,6 +3,7 @@
 mod assets;
 mod headers;
 mod health;
+mod internal;
 mod listener;
 
 use std::time::Duration;
@@ -23,6 +24,7 @@ use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Pr
 use tower_http::timeout::TimeoutLayer;
 
 pub use health::{Check, Health};
+pub use internal::{InternalParts, internal_router};
 pub use listener::{WebListener, serve};
 
 /// A request that takes longer is given up (security 16). Event streams answer at once and then stay open.

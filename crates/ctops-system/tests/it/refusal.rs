@@ -9,16 +9,16 @@ use nix::unistd::Pid;
 use crate::support::{Api, Fleet, Process, SOON, Server, installation_with_agent};
 
 /// Exit code for settings that are wrong.
-const EXIT_SETTINGS: Option<i32> = Some(2);
+const EXIT_SETTINGS: Option<i32> = Some(78);
 /// Exit code for everything else that keeps the server from running.
 const EXIT_FAILURE: Option<i32> = Some(1);
 
 /// Without its database the server must not hang on: its agents wait for the next start.
 const END_LIMIT: Duration = Duration::from_secs(8);
 
-/// Spec: auth 6, 26
+/// Spec: auth 6, 26, deployment 7
 #[test]
-fn server_when_settings_are_wrong_then_ends_with_code_2_and_one_line_for_each() {
+fn server_when_settings_are_wrong_then_ends_with_code_78_and_one_line_for_each() {
     let wrong = [
         ("BETTER_AUTH_SECRET", "marker-too-short"),
         ("BETTER_AUTH_URL", "ops.example.com"),
