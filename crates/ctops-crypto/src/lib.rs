@@ -9,6 +9,7 @@
 //! | [`jwt`] | RS256 tokens for agents and the JWKS document |
 //! | [`seal`] | encryption of secrets at rest |
 //! | [`secret`] | hashing, random tokens, comparison in constant time |
+//! | [`signing`] | Ed25519 keys that releases of the agent are signed with |
 //!
 //! Everything is pure: no I/O, and the time is an argument. No error, `Debug` or log text contains a key or a token.
 
@@ -18,4 +19,5 @@ pub mod jwt;
 pub mod peer;
 pub mod seal;
 pub mod secret;
+pub mod signing;
 pub mod spiffe;

@@ -1,8 +1,10 @@
 //! Generated messages: the agent contract (`agent.v1`) and the queue (`queue.v1`).
 //!
-//! The `.proto` files in `proto/` are the contract; [`limits`] bounds what is accepted from the network.
+//! The `.proto` files in `proto/` are the contract; [`limits`] bounds what is accepted from the network,
+//! [`release`] is the signed manifest of agent releases.
 
 pub mod limits;
+pub mod release;
 
 /// The agent contract: package `agent.v1`, service `IngestService`.
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
