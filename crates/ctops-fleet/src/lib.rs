@@ -3,10 +3,19 @@
 pub mod agents;
 pub mod enrolment;
 pub mod hosts;
+pub mod queries;
+pub mod tasks;
 
 use ctops_slice::Slice;
 
 /// The slices of this area.
 pub fn slices(deps: &agents::AgentDeps) -> Vec<Slice> {
-    vec![enrolment::slice(), agents::slice(deps), hosts::slice(&deps.pool, &deps.clock)]
+    let (pool, clock) = (&deps.pool, &deps.clock);
+    vec![
+        enrolment::slice(),
+        agents::slice(deps),
+        hosts::slice(pool, clock),
+        queries::slice(pool, clock),
+        tasks::slice(pool, clock),
+    ]
 }

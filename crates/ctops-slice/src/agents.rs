@@ -105,8 +105,8 @@ pub trait AgentWork: Send + Sync {
     /// Name in logs and metrics.
     fn name(&self) -> &'static str;
 
-    /// For each agent that has something waiting: one response with only this feature's fields set (`ok` is set by
-    /// ingest), below 4 MiB encoded. Asks the database once for all agents.
+    /// What waits for these agents: responses with only this feature's fields set (`ok` is set by ingest), each below
+    /// 4 MiB encoded, sent in this order; an agent may get several. Asks the database once for all agents.
     ///
     /// # Errors
     /// Whatever stopped it. Ingest logs it and asks again soon.
