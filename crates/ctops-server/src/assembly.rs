@@ -7,18 +7,20 @@ use ctops_base::Clock;
 use ctops_crypto::seal::InstallKey;
 use ctops_fleet::agents::{AgentDeps, AgentTrust, RegisterLimits};
 use ctops_identity::sessions::SessionAuthenticator;
+use ctops_ingest::tls::TlsMaterial;
 use ctops_pg::notify::Notifications;
 use ctops_slice::AppState;
 use ctops_slice::events::EventHub;
 use ctops_slice::state::Installation;
 use ctops_telemetry::{MetricsPage, init_metrics};
 
-use crate::certificates::Certificates;
+use crate::certificates::{CertificateKeeper, CertificateSources, Certificates};
 use crate::composition::{Composition, Parts};
 use crate::queue::{self, ServerQueue};
 use crate::roles::ServerRole;
 use crate::settings::Settings;
 use crate::storage::Storage;
+use crate::tls::ShownCertificate;
 
 /// Channels of the database that this process listens on.
 const CHANNELS: [&str; 2] = [ctops_pg::notify::AGENTS, ctops_pg::notify::CHANGES];
@@ -29,8 +31,8 @@ pub struct Assembly {
     pub metrics: MetricsPage,
     /// Notifications of the database.
     pub notifications: Notifications,
-    /// Certificates for browsers and agents.
-    pub certificates: Certificates,
+    /// Certificates for browsers and agents, with what exchanges them.
+    pub certificates: CertificateKeeper,
     /// What registration and certificates of agents need.
     pub agents: AgentDeps,
     /// The slices.
@@ -60,12 +62,16 @@ impl Assembly {
             Notifications::start(&pool, &CHANNELS).await.context("listening for notifications")?;
         let trust =
             AgentTrust::load_or_create(&pool, key, &clock).await.context("loading certificates and keys")?;
-        let certificates = Certificates::load(settings, &trust, &clock)?;
-        let installation = Arc::new(installation(settings, &trust, &certificates)?);
+        let trust = Arc::new(trust);
+        let sources = CertificateSources::new(settings, Arc::clone(&trust), clock.clone());
+        let present = sources.load()?;
+        let installation = Arc::new(installation(settings, &sources, &present)?);
+        let certificates =
+            listeners(settings, role, sources, present, &trust, &clock, Arc::clone(&installation))?;
         let agents = AgentDeps {
             pool: pool.clone(),
             clock: clock.clone(),
-            trust: Arc::new(trust),
+            trust,
             limits: RegisterLimits {
                 per_source: limit(settings, "CT_OPS_REGISTER_PER_SOURCE"),
                 per_source_and_token: limit(settings, "CT_OPS_REGISTER_PER_TOKEN"),
@@ -102,18 +108,42 @@ impl Assembly {
 pub fn describe_metrics() {
     ctops_queue::describe_metrics();
     ctops_ingest::describe_metrics();
+    crate::measure::describe_metrics();
+}
+
+/// What the listeners of this role show, with what exchanges it.
+fn listeners(
+    settings: &Settings,
+    role: ServerRole,
+    sources: CertificateSources,
+    present: Certificates,
+    trust: &AgentTrust,
+    clock: &Clock,
+    installation: Arc<Installation>,
+) -> Result<CertificateKeeper> {
+    let web = (role.serves_web() && settings.values.flag("CT_OPS_WEB_TLS"))
+        .then(|| ShownCertificate::new(&present.web))
+        .transpose()
+        .context("using the certificate for browsers")?;
+    let shown = &present.ingest;
+    let material =
+        || TlsMaterial::new(clock.clone(), &shown.chain_pem, &shown.key_pem, trust.trusted_agent_cas());
+    let ingest =
+        role.accepts_agents().then(material).transpose().context("using the certificate for agents")?;
+    Ok(CertificateKeeper {
+        sources,
+        present,
+        web: web.map(Arc::new),
+        ingest: ingest.map(Arc::new),
+        installation,
+    })
 }
 
 fn installation(
     settings: &Settings,
-    trust: &AgentTrust,
+    sources: &CertificateSources,
     certificates: &Certificates,
 ) -> Result<Installation> {
-    let server_ca_pem = match settings.ingest_tls {
-        None => trust.server_authority().cert_pem().to_owned(),
-        Some(_) => certificates.ingest.chain_pem.clone(),
-    };
-    let serves_own_certificate = settings.values.flag("CT_OPS_WEB_TLS") && settings.web_tls.is_none();
     Ok(Installation {
         public_url: settings.public_url.clone(),
         trusted_origins: settings.values.list("BETTER_AUTH_TRUSTED_ORIGINS").to_vec(),
@@ -122,8 +152,8 @@ fn installation(
         session_lifetime: settings.duration("CT_OPS_SESSION_LIFETIME"),
         session_idle: settings.duration("CT_OPS_SESSION_IDLE"),
         ingest_address: settings.ingest_address.clone(),
-        server_ca_pem,
-        server_pin: serves_own_certificate.then(|| certificates.web.public_key_pin()).transpose()?,
+        server_ca_pem: sources.server_ca_pem(certificates).into(),
+        server_pin: sources.server_pin(certificates)?.into(),
         agent_dist_dir: settings.path("AGENT_DIST_DIR").unwrap_or_default(),
         version: env!("CARGO_PKG_VERSION"),
     })

@@ -3,7 +3,7 @@
 //! - [`settings`]: what can be set, and the only place that reads the environment.
 //! - [`composition`]: slices and state put together; the API document comes from here.
 //! - [`roles`]: what one process runs; [`serve`]: that process, start to clean stop.
-//! - [`assembly`]: what every role needs; [`queue`], [`certificates`], [`jobs`]: parts of it.
+//! - [`assembly`]: what every role needs; [`queue`], [`certificates`], [`jobs`], [`measure`]: parts of it.
 //! - [`web`]: the HTTPS listener, the UI, the documentation, health.
 //! - [`tls`], [`install_key`]: certificates and keys that the server makes for itself.
 //! - [`admin`]: commands for the operator on the server's machine.
@@ -14,6 +14,7 @@ pub mod certificates;
 pub mod composition;
 pub mod install_key;
 pub mod jobs;
+pub mod measure;
 pub mod queue;
 pub mod roles;
 pub mod serve;

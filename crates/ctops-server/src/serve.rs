@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use ctops_base::Clock;
+use ctops_base::id::new_id;
 use ctops_base::problem::error_chain;
 use ctops_ingest::Ingest;
-use ctops_ingest::tls::TlsMaterial;
+use ctops_pg::leader::Candidate;
 use ctops_pg::notify::Notifications;
 use ctops_queue::{Queue, run_consumer};
 use ctops_telemetry::init_logs;
@@ -126,10 +127,11 @@ impl Server {
         }
         if role.serves_web() {
             announce_setup(settings, &assembly).await?;
-            server.run_web(settings, assembly).await?;
+            server.run_web(settings, &mut assembly).await?;
         } else {
             server.run_internal(settings, role, &assembly).await?;
         }
+        server.background.spawn(assembly.certificates.run(server.stop_background.clone()));
         Ok(server)
     }
 
@@ -146,9 +148,10 @@ impl Server {
                 ));
             }
         }
-        for job in &assembly.composition.jobs {
-            self.background.spawn(jobs::run_job(Arc::clone(job), self.stop_background.clone()));
-        }
+        let label = format!("{} {} ({})", host_name(), role.name(), std::process::id());
+        let candidate = Candidate::new(state.pool.clone(), jobs::LEASE_NAME, new_id(), label);
+        let leading = jobs::run(assembly.composition.jobs.clone(), candidate, self.stop_background.clone());
+        self.background.spawn(leading);
         if role.serves_web() {
             self.background.spawn(ctops_fleet::hosts::watch::run(
                 state.clone(),
@@ -158,18 +161,19 @@ impl Server {
         }
     }
 
-    async fn run_web(&self, settings: &Settings, assembly: Assembly) -> Result<()> {
+    async fn run_web(&self, settings: &Settings, assembly: &mut Assembly) -> Result<()> {
         let parts = WebParts {
             health: self.health.clone(),
-            metrics: Some(assembly.metrics),
+            metrics: Some(assembly.metrics.clone()),
             jwks_json: assembly.agents.trust.tokens().jwks_json().to_owned(),
             document_json: assembly.composition.document_json()?,
         };
-        let router = web::router(assembly.composition.api, assembly.state, parts);
-        let tls = settings.values.flag("CT_OPS_WEB_TLS").then_some(&assembly.certificates.web);
-        let listener = WebListener::bind(settings.web_listen, tls).await.with_context(|| {
-            format!("listening on {} for browsers (CT_OPS_WEB_LISTEN)", settings.web_listen)
-        })?;
+        let api = std::mem::take(&mut assembly.composition.api);
+        let router = web::router(api, assembly.state.clone(), parts);
+        let listener =
+            WebListener::bind(settings.web_listen, assembly.certificates.web.clone()).await.with_context(
+                || format!("listening on {} for browsers (CT_OPS_WEB_LISTEN)", settings.web_listen),
+            )?;
         self.edges.spawn(web::serve(listener, router, self.stop_edges.clone()));
         Ok(())
     }
@@ -190,17 +194,9 @@ impl Server {
     }
 
     async fn run_ingest(&self, settings: &Settings, assembly: &Assembly) -> Result<()> {
-        let Some(queue) = &self.queue else { return Ok(()) };
-        let agents = assembly.agents.clone();
-        let certificate = &assembly.certificates.ingest;
-        let authorities = agents.trust.trusted_agent_cas().to_vec();
-        let tls = TlsMaterial::new(
-            agents.clock.clone(),
-            &certificate.chain_pem,
-            &certificate.key_pem,
-            &authorities,
-        )
-        .context("using the certificate for agents")?;
+        let (Some(queue), Some(tls)) = (&self.queue, &assembly.certificates.ingest) else {
+            bail!("{} accepts agents without a queue or a certificate", settings.ingest_listen);
+        };
         let listener = TcpListener::bind(settings.ingest_listen).await.with_context(|| {
             format!(
                 "listening on {} for agents (CT_OPS_INGEST_BIND, INGEST_GRPC_PORT)",
@@ -208,11 +204,11 @@ impl Server {
             )
         })?;
         let ingest = Ingest {
-            agents,
+            agents: assembly.agents.clone(),
             queue: queue.handle() as Arc<dyn Queue>,
             notifications: assembly.notifications.clone(),
             work: assembly.composition.agent_work.clone(),
-            tls: Arc::new(tls),
+            tls: Arc::clone(tls),
             node_name: host_name(),
             limits: ctops_ingest::Limits::default(),
         };

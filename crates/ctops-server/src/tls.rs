@@ -7,24 +7,28 @@ use std::io::Write;
 use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use arc_swap::ArcSwap;
 use base64::Engine;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use ctops_crypto::authority::Authority;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 use sha2::{Digest, Sha256};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::settings::TlsFiles;
 
-/// A certificate of ours is made anew when it ends within this time.
-const RENEW_BEFORE: TimeDelta = TimeDelta::days(30);
+/// A certificate of ours is made anew in the last of so many parts of its life.
+const LIFE_PARTS: i32 = 3;
 
 /// A certificate chain with its key, as PEM.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ServerCertificate {
     /// Leaf first.
     pub chain_pem: String,
@@ -58,6 +62,11 @@ impl ServerCertificate {
         now: DateTime<Utc>,
     ) -> Result<Self> {
         fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
+        // Processes that share a state directory must not mix their keys and certificates.
+        let lock_file = dir.join("server.lock");
+        let lock =
+            fs::File::create(&lock_file).with_context(|| format!("writing {}", lock_file.display()))?;
+        lock.lock().with_context(|| format!("locking {}", lock_file.display()))?;
         let files = TlsFiles { cert: dir.join("server.crt"), key: dir.join("server.key") };
         if files.cert.exists() && files.key.exists() {
             let kept = Self::from_files(&files)?;
@@ -76,12 +85,11 @@ impl ServerCertificate {
         let chain = self.chain()?;
         let Some(leaf_der) = chain.first() else { return Ok(false) };
         let (_, leaf) = X509Certificate::from_der(leaf_der).context("reading the server certificate")?;
-        let ends = leaf.validity().not_after.timestamp();
+        let (begins, ends) = (leaf.validity().not_before.timestamp(), leaf.validity().not_after.timestamp());
+        let last_part = (ends - begins) / i64::from(LIFE_PARTS);
         let signed_here = chain.get(1).is_some_and(|issuer| issuer.as_ref() == authority.cert_der());
         let held = names_of(&leaf);
-        Ok(signed_here
-            && ends > (now + RENEW_BEFORE).timestamp()
-            && names.iter().all(|name| held.contains(name)))
+        Ok(signed_here && ends - now.timestamp() > last_part && names.iter().all(|name| held.contains(name)))
     }
 
     /// The certificates, leaf first.
@@ -106,6 +114,23 @@ impl ServerCertificate {
         PrivateKeyDer::from_pem_slice(self.key_pem.as_bytes()).context("reading the private key")
     }
 
+    /// When the leaf ends.
+    ///
+    /// # Errors
+    /// When the leaf cannot be read.
+    pub fn not_after(&self) -> Result<DateTime<Utc>> {
+        let chain = self.chain()?;
+        let leaf = chain.first().context("no certificate")?;
+        let (_, leaf) = X509Certificate::from_der(leaf).context("reading the server certificate")?;
+        DateTime::from_timestamp(leaf.validity().not_after.timestamp(), 0).context("no such moment")
+    }
+
+    fn certified_key(&self) -> Result<CertifiedKey> {
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        CertifiedKey::from_der(self.chain()?, self.key()?, &provider)
+            .context("the private key does not belong to the certificate")
+    }
+
     /// `sha256//<base64>` of the leaf's public key, the form `curl --pinnedpubkey` takes (RFC 7469 section 2.4).
     ///
     /// # Errors
@@ -116,6 +141,35 @@ impl ServerCertificate {
         let (_, leaf) = X509Certificate::from_der(leaf).context("reading the server certificate")?;
         let digest = Sha256::digest(leaf.public_key().raw);
         Ok(format!("sha256//{}", base64::engine::general_purpose::STANDARD.encode(digest)))
+    }
+}
+
+/// The certificate that a listener shows. It can be exchanged while connections are open.
+#[derive(Debug)]
+pub struct ShownCertificate(ArcSwap<CertifiedKey>);
+
+impl ShownCertificate {
+    /// Shows `certificate`.
+    ///
+    /// # Errors
+    /// When it cannot be read or its key belongs to another one.
+    pub fn new(certificate: &ServerCertificate) -> Result<Self> {
+        Ok(Self(ArcSwap::from_pointee(certificate.certified_key()?)))
+    }
+
+    /// Shows another one from the next handshake on.
+    ///
+    /// # Errors
+    /// As for [`Self::new`]; the present one stays then.
+    pub fn set(&self, certificate: &ServerCertificate) -> Result<()> {
+        self.0.store(Arc::new(certificate.certified_key()?));
+        Ok(())
+    }
+}
+
+impl ResolvesServerCert for ShownCertificate {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.load_full())
     }
 }
 
@@ -165,6 +219,7 @@ pub fn write_atomically(path: &Path, content: &[u8], mode: u32) -> Result<()> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use chrono::TimeDelta;
     use ctops_crypto::authority::Purpose;
 
     use super::*;
@@ -185,9 +240,30 @@ mod tests {
         assert_eq!(make(&["localhost", "::1"], now).chain_pem, first.chain_pem, "kept");
         let renamed = make(&["ops.example.com", "localhost"], now);
         assert_ne!(renamed.chain_pem, first.chain_pem, "a new name makes a new certificate");
-        let later = now + TimeDelta::days(3640);
-        assert_ne!(make(&["localhost"], later.min(now + TimeDelta::days(800))).chain_pem, renamed.chain_pem);
+        let life = renamed.not_after().unwrap() - now;
+        let before_the_last_third = now + life * 2 / 3 - TimeDelta::days(2);
+        assert_eq!(make(&["localhost"], before_the_last_third).chain_pem, renamed.chain_pem, "kept");
+        let in_the_last_third = now + life * 2 / 3 + TimeDelta::days(2);
+        assert_ne!(make(&["localhost"], in_the_last_third).chain_pem, renamed.chain_pem, "renewed");
         assert!(first.public_key_pin().unwrap().starts_with("sha256//"));
+    }
+
+    /// Spec: deployment 10
+    #[test]
+    fn a_certificate_with_the_key_of_another_is_refused_and_the_present_one_stays() {
+        let authority = Authority::generate(Purpose::ServerCa, Utc::now()).unwrap();
+        let make = || {
+            let made = authority.issue_server(&names(&["localhost"]), Utc::now()).unwrap();
+            ServerCertificate { chain_pem: made.cert_chain_pem, key_pem: made.key_pem.to_string() }
+        };
+        let (one, other) = (make(), make());
+        let shown = ShownCertificate::new(&one).unwrap();
+        let leaf = || shown.0.load().cert[0].clone();
+        let mixed = ServerCertificate { chain_pem: other.chain_pem.clone(), key_pem: one.key_pem.clone() };
+        assert!(shown.set(&mixed).is_err());
+        assert_eq!(leaf(), one.chain().unwrap()[0]);
+        shown.set(&other).unwrap();
+        assert_eq!(leaf(), other.chain().unwrap()[0]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What every handler may reach.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::extract::FromRef;
@@ -26,6 +26,28 @@ pub struct AppState {
     pub installation: Arc<Installation>,
 }
 
+/// A fact that may change while the program runs. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Live<T>(Arc<RwLock<T>>);
+
+impl<T: Clone> Live<T> {
+    /// The present value.
+    pub fn get(&self) -> T {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts another value in its place.
+    pub fn set(&self, value: T) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = value;
+    }
+}
+
+impl<T> From<T> for Live<T> {
+    fn from(value: T) -> Self {
+        Self(Arc::new(RwLock::new(value)))
+    }
+}
+
 /// The facts of this installation that the API needs.
 #[derive(Clone, Debug)]
 pub struct Installation {
@@ -44,9 +66,9 @@ pub struct Installation {
     /// `host:port` at which agents reach ingest.
     pub ingest_address: String,
     /// Certificates that agents trust the server by, PEM.
-    pub server_ca_pem: String,
+    pub server_ca_pem: Live<String>,
     /// `sha256//<base64>` of the web certificate's public key, for `curl --pinnedpubkey` (RFC 7469 form).
-    pub server_pin: Option<String>,
+    pub server_pin: Live<Option<String>>,
     /// Where agent binaries for download lie.
     pub agent_dist_dir: PathBuf,
     /// Version of this program.

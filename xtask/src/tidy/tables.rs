@@ -3,9 +3,10 @@
 use super::Source;
 
 /// Table and the folders or files that may write it.
-const WRITERS: [(&str, &[&str]); 18] = [
+const WRITERS: [(&str, &[&str]); 19] = [
     ("consumer_offsets", &["crates/ctops-queue/"]),
     ("dead_letters", &["crates/ctops-queue/"]),
+    ("leader_leases", &["crates/ctops-pg/src/leader.rs"]),
     ("throttles", &["crates/ctops-slice/src/throttle.rs"]),
     ("audit_events", &["crates/ctops-slice/src/audit.rs"]),
     ("sealed_secrets", &["crates/ctops-fleet/src/agents/"]),

@@ -110,7 +110,7 @@ pub(super) async fn get_server_ca(
     ClientIp(ip): ClientIp,
 ) -> ApiResult<Response> {
     admit(&state, &CERTIFICATES, ip).await?;
-    Ok(answer("application/pem-certificate-chain", state.installation.server_ca_pem.clone()))
+    Ok(answer("application/pem-certificate-chain", state.installation.server_ca_pem.get()))
 }
 
 async fn admit(state: &AppState, rate: &Rate, ip: IpAddr) -> Result<(), Problem> {

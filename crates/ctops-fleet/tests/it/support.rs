@@ -290,8 +290,8 @@ fn installation(deps: &AgentDeps) -> Installation {
         session_lifetime: Duration::from_secs(3600),
         session_idle: Duration::from_secs(3600),
         ingest_address: "ops.example.com:9443".to_owned(),
-        server_ca_pem: deps.trust.server_authority().cert_pem().to_owned(),
-        server_pin: None,
+        server_ca_pem: deps.trust.server_authority().cert_pem().to_owned().into(),
+        server_pin: None.into(),
         agent_dist_dir: PathBuf::from("/nonexistent"),
         version: "0",
     }

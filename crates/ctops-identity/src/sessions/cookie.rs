@@ -56,8 +56,8 @@ mod tests {
             session_lifetime: Duration::from_secs(60),
             session_idle: Duration::from_secs(60),
             ingest_address: String::new(),
-            server_ca_pem: String::new(),
-            server_pin: None,
+            server_ca_pem: String::new().into(),
+            server_pin: None.into(),
             agent_dist_dir: PathBuf::new(),
             version: "0",
         }

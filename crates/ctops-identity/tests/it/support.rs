@@ -37,8 +37,8 @@ pub(crate) fn an_installation() -> Installation {
         session_lifetime: Duration::from_secs(7 * 24 * 3600),
         session_idle: Duration::from_secs(24 * 3600),
         ingest_address: "ops.example.com:9443".into(),
-        server_ca_pem: String::new(),
-        server_pin: None,
+        server_ca_pem: String::new().into(),
+        server_pin: None.into(),
         agent_dist_dir: PathBuf::new(),
         version: "0.0.0",
     }

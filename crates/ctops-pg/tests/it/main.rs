@@ -4,6 +4,7 @@
 
 mod embedded;
 mod embedded_crash;
+mod leader;
 mod migrate;
 mod notify;
 mod partitions;

@@ -21,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt};
 
-use crate::tls::ServerCertificate;
+use crate::tls::ShownCertificate;
 
 /// Browsers and tools connected at a time.
 const MAX_CONNECTIONS: usize = 4096;
@@ -43,7 +43,7 @@ impl WebListener {
     ///
     /// # Errors
     /// When the address is taken or the certificate cannot be used.
-    pub async fn bind(address: SocketAddr, certificate: Option<&ServerCertificate>) -> Result<Self> {
+    pub async fn bind(address: SocketAddr, certificate: Option<Arc<ShownCertificate>>) -> Result<Self> {
         let tls = certificate.map(acceptor).transpose()?;
         let tcp = TcpListener::bind(address).await?;
         Ok(Self { tcp, tls })
@@ -58,14 +58,13 @@ impl WebListener {
     }
 }
 
-fn acceptor(certificate: &ServerCertificate) -> Result<TlsAcceptor> {
+fn acceptor(certificate: Arc<ShownCertificate>) -> Result<TlsAcceptor> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .context("choosing TLS versions")?
         .with_no_client_auth()
-        .with_single_cert(certificate.chain()?, certificate.key()?)
-        .context("using the web server's certificate")?;
+        .with_cert_resolver(certificate);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
 }

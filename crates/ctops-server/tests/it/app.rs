@@ -137,8 +137,8 @@ fn installation() -> Installation {
         session_lifetime: Duration::from_secs(7 * 86_400),
         session_idle: Duration::from_secs(86_400),
         ingest_address: "ops.example.com:9443".into(),
-        server_ca_pem: String::new(),
-        server_pin: None,
+        server_ca_pem: String::new().into(),
+        server_pin: None.into(),
         agent_dist_dir: PathBuf::from("/nonexistent"),
         version: "0.0.0",
     }

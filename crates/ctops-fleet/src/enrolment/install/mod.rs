@@ -69,8 +69,8 @@ pub(super) fn install_command(installation: &Installation, secret: &str, skip_ve
     let url = double_quoted(&format!("{}/api/v1/agent/install.sh{query}", installation.public_url));
     let pin = installation
         .server_pin
-        .as_deref()
-        .map(|pin| format!("--pinnedpubkey {} -k ", single_quoted(pin)))
+        .get()
+        .map(|pin| format!("--pinnedpubkey {} -k ", single_quoted(&pin)))
         .unwrap_or_default();
     format!("curl -fsSL {pin}{url} | env CT_OPS_ENROLMENT_TOKEN={} sh", single_quoted(secret))
 }
@@ -88,9 +88,9 @@ pub(super) fn script(installation: &Installation, ingest: &IngestAddress, skip_v
          {SCRIPT_BODY}",
         single_quoted(&installation.public_url),
         single_quoted(&ingest.to_string()),
-        single_quoted(installation.server_pin.as_deref().unwrap_or_default()),
+        single_quoted(installation.server_pin.get().as_deref().unwrap_or_default()),
         single_quoted(if skip_verify { "true" } else { "false" }),
-        single_quoted(installation.server_ca_pem.trim_end()),
+        single_quoted(installation.server_ca_pem.get().trim_end()),
     )
 }
 

@@ -17,8 +17,8 @@ fn installation(public_url: &str, pin: Option<&str>, ca: &str) -> Installation {
         session_lifetime: Duration::from_secs(1),
         session_idle: Duration::from_secs(1),
         ingest_address: "ops.example.com:9443".into(),
-        server_ca_pem: ca.into(),
-        server_pin: pin.map(str::to_owned),
+        server_ca_pem: ca.to_owned().into(),
+        server_pin: pin.map(str::to_owned).into(),
         agent_dist_dir: std::path::PathBuf::new(),
         version: "0",
     }

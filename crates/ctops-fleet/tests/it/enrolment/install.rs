@@ -70,7 +70,7 @@ const AGENT: &str =
 /// Spec: agents-enrolment 17
 #[tokio::test]
 async fn script_when_run_fetches_verifies_and_installs_with_the_token_in_the_environment() {
-    let app = App::with(|site| site.server_pin = Some("sha256//pin=".into())).await;
+    let app = App::with(|site| site.server_pin.set(Some("sha256//pin=".into()))).await;
     let answer = get(&app, "/agent/install.sh?ingest=[2001:db8::1]:9443&skip_verify=true").await;
     assert_eq!(answer.status, 200);
     assert!(answer.headers["content-type"].to_str().unwrap().starts_with("text/x-shellscript"));
