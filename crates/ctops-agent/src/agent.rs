@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ctops_base::Clock;
+use ctops_proto::agent::HeartbeatRequest;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -30,6 +31,7 @@ use crate::settings::Settings;
 use crate::shutdown::Shutdown;
 use crate::timing::Timing;
 use crate::trust::ServerTrust;
+use crate::work::{Surroundings, Work};
 
 /// Why the agent ended by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +83,9 @@ pub struct Agent {
     pub(crate) data: DataDir,
     pub(crate) dialer: Dialer,
     pub(crate) collector: Collector,
+    pub(crate) work: Work,
+    /// The last scheduled report, whose vitals messages between two reports repeat.
+    pub(crate) last_report: HeartbeatRequest,
     pub(crate) csr: Vec<u8>,
     pub(crate) state: State,
     pub(crate) leaf: Option<Leaf>,
@@ -113,6 +118,13 @@ impl Agent {
         let dialer = Dialer { address: settings.address.clone(), trust, local: None, patience: timing.dial };
         Ok(Self {
             collector: Collector::new(sources.clone(), clock.clone(), timing.heartbeat),
+            work: Work::new(Surroundings {
+                clock: clock.clone(),
+                sources: sources.clone(),
+                data_dir: data.path().to_owned(),
+                allow_tasks: settings.allow_tasks.clone(),
+            }),
+            last_report: HeartbeatRequest::default(),
             csr: identity.certificate_request()?,
             state: data.load_state(),
             leaf: data.load_leaf(&identity),

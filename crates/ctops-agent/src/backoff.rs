@@ -45,7 +45,7 @@ impl Backoff {
 }
 
 /// A random number; the middle of the range should the system have none, for a delay is better than an end.
-fn random_u16() -> u16 {
+pub(crate) fn random_u16() -> u16 {
     let mut bytes = [0x7f, 0xff];
     if SystemRandom::new().fill(&mut bytes).is_err() {
         bytes = [0x7f, 0xff];

@@ -56,6 +56,29 @@ pub struct AgentSection {
     /// `key=value` or `key:value`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// Which tasks of the server this host accepts (tasks 26).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow_tasks: Option<AllowTasks>,
+}
+
+/// Which tasks of the server a host accepts: `true`, `false`, or a list of task types.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum AllowTasks {
+    /// All or none.
+    All(bool),
+    /// These types only.
+    Types(Vec<String>),
+}
+
+impl AllowTasks {
+    /// Whether tasks of `task_type` are accepted.
+    pub fn permits(&self, task_type: &str) -> bool {
+        match self {
+            Self::All(all) => *all,
+            Self::Types(types) => types.iter().any(|allowed| allowed == task_type),
+        }
+    }
 }
 
 /// Why a configuration file is not used.

@@ -28,6 +28,7 @@ pub mod shutdown;
 pub mod tags;
 pub mod timing;
 pub mod trust;
+pub mod work;
 
 use std::error::Error;
 

@@ -124,6 +124,11 @@ impl Errands {
         });
     }
 
+    /// The token is to be replaced before its time.
+    pub(super) fn refresh_soon(&mut self) {
+        self.refresh_not_before = Instant::now();
+    }
+
     /// Whether the token is old enough to be replaced.
     pub(super) fn may_refresh(&self) -> bool {
         !self.refreshing && Instant::now() >= self.refresh_not_before

@@ -19,7 +19,9 @@ use crate::leaf::Leaf;
 use crate::logging::{chain, with_causes};
 use crate::registration::Answer;
 use crate::shutdown::Shutdown;
+use crate::work::Link;
 
+mod delivery;
 mod errands;
 mod stream;
 
@@ -36,7 +38,7 @@ enum End {
 }
 
 /// Where in its stream a report stands: the first one carries the token in place of the agent id.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     First,
     Later,
@@ -87,8 +89,19 @@ impl Agent {
     async fn open_stream(&mut self) -> Result<(Stream, HeartbeatResponse), End> {
         let shown = self.leaf.as_ref().map(|leaf| (self.identity.as_ref(), leaf));
         let connection = self.dialer.dial(shown).await.map_err(End::Dial)?;
-        let first = self.next_report(Place::First).await;
-        Stream::open(connection, first, self.timing.answer).await.map_err(End::Failed)
+        let mut first = self.next_report(Place::First).await;
+        self.load(&mut first);
+        let cargo = delivery::cargo(&first);
+        match Stream::open(connection, first, self.timing.answer).await {
+            Ok(opened) => {
+                self.delivered(cargo);
+                Ok(opened)
+            }
+            Err(status) => {
+                self.unload(cargo);
+                Err(End::Failed(status))
+            }
+        }
     }
 
     /// Reports on `stream`, or on the one that takes its place, until it ends.
@@ -99,6 +112,7 @@ impl Agent {
         shutdown: &mut Shutdown,
     ) -> End {
         info!(agent_id = self.state.agent_id.as_str(), "heartbeat stream opened");
+        self.connected(&stream);
         self.obey(answer);
         let mut ticker = self.ticker();
         let refresh_at = self.token_since + self.timing.token_refresh;
@@ -113,6 +127,7 @@ impl Agent {
             if !errands.handing_over
                 && let Some(end) = ended
             {
+                stream.in_flight.lost().into_iter().for_each(|cargo| self.unload(cargo));
                 return end;
             }
             tokio::select! {
@@ -122,7 +137,12 @@ impl Agent {
                     return End::Stopped;
                 }
                 message = stream.next(), if ended.is_none() => match message {
-                    Ok(Some(message)) => self.obey(&message),
+                    Ok(Some(message)) => {
+                        if let Some(cargo) = stream.in_flight.answered(&message) {
+                            self.delivered(cargo);
+                        }
+                        self.obey(&message);
+                    }
                     Ok(None) => ended = Some(End::Closed),
                     Err(status) => ended = Some(End::Failed(status)),
                 },
@@ -130,7 +150,9 @@ impl Agent {
                     if superseded && !errands.handing_over && ended.is_none() => {}
                 errand = errands.next() => {
                     if let Some(next) = self.finish_errand(errand, &mut errands, &mut ticker).await {
-                        let last = std::mem::replace(&mut stream, next);
+                        let mut last = std::mem::replace(&mut stream, next);
+                        last.in_flight.lost().into_iter().for_each(|cargo| self.unload(cargo));
+                        self.connected(&stream);
                         ended = None;
                         tokio::spawn(last.finish(self.timing.farewell));
                     }
@@ -140,11 +162,14 @@ impl Agent {
                         ended = Some(End::Silent(stream.heard.elapsed()));
                     } else {
                         let report = self.next_report(Place::Later).await;
-                        if !stream.send(report) {
-                            warn!("server takes no reports at present, this one is left out");
-                        }
+                        self.send(&mut stream, report);
                     }
                 }
+                () = self.work.ready(), if ended.is_none() => {
+                    let report = self.early_report();
+                    self.send(&mut stream, report);
+                }
+                () = self.work.token_wanted() => errands.refresh_soon(),
             }
         }
     }
@@ -162,7 +187,48 @@ impl Agent {
             Place::Later => &self.state.agent_id,
         });
         report.pinned_server_cert_fingerprint.clone_from(&self.web_fingerprint);
+        report.capabilities = self.work.capabilities();
+        self.last_report = report.clone();
         report
+    }
+
+    /// A message that only delivers: its vitals repeat those of the last report.
+    fn early_report(&self) -> HeartbeatRequest {
+        let mut report = self.last_report.clone();
+        report.agent_id.clone_from(&self.state.agent_id);
+        report.timestamp_unix = self.clock.now().timestamp();
+        report.results_only = true;
+        report
+    }
+
+    /// Sends `report` with what waits to be delivered.
+    fn send(&mut self, stream: &mut Stream, mut report: HeartbeatRequest) {
+        self.load(&mut report);
+        let cargo = delivery::cargo(&report);
+        if stream.send(report) {
+            stream.in_flight.sent(cargo);
+        } else {
+            warn!("server takes no reports at present, this one is left out");
+            self.unload(cargo);
+        }
+    }
+
+    fn load(&mut self, report: &mut HeartbeatRequest) {
+        self.work.drain(report);
+    }
+
+    /// The server has stored what a report carried.
+    fn delivered(&mut self, cargo: HeartbeatRequest) {
+        self.work.acknowledged(&cargo);
+    }
+
+    /// A report did not arrive, as far as is known.
+    fn unload(&mut self, cargo: HeartbeatRequest) {
+        self.work.returned(cargo);
+    }
+
+    fn connected(&mut self, stream: &Stream) {
+        self.work.connected(Link::new(stream.client(), &self.state));
     }
 
     fn start_errands(&self, stream: &Stream, superseded: bool, errands: &mut Errands) {
@@ -239,6 +305,7 @@ impl Agent {
             return false;
         };
         self.take_grant(&grant);
+        self.work.token_replaced(&self.state);
         // The answer may carry a certificate signed long ago; only a younger one is worth a new stream.
         let younger = Leaf::parse(&grant.leaf_pem, &self.identity)
             .is_ok_and(|leaf| self.leaf.as_ref().is_none_or(|known| leaf.not_after() > known.not_after()));
@@ -248,8 +315,9 @@ impl Agent {
         true
     }
 
-    /// Acts on what the server pushes with its answers. Checks, queries and tasks are not served by this version.
+    /// Acts on what the server pushes with its answers.
     fn obey(&mut self, message: &HeartbeatResponse) {
+        self.work.obey(message);
         if !message.ok {
             warn!("server did not accept the heartbeat");
         }

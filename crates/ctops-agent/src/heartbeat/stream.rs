@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
+use super::delivery::InFlight;
 use crate::dial::{Client, Connection};
 
 /// Reports on their way; when the server takes none for as long, newer ones are left out instead of piling up.
@@ -24,6 +25,8 @@ pub(crate) struct Stream {
     pub(crate) opened: Instant,
     /// When the server was last heard.
     pub(crate) heard: Instant,
+    /// What was sent and not yet acknowledged.
+    pub(super) in_flight: InFlight,
 }
 
 impl Stream {
@@ -56,7 +59,8 @@ impl Stream {
             .await?
             .ok_or_else(|| Status::unavailable("the server closed the stream without an answer"))?;
         let now = Instant::now();
-        Ok((Self { connection, sender, responses, opened: now, heard: now }, answer))
+        let in_flight = InFlight::default();
+        Ok((Self { connection, sender, responses, opened: now, heard: now, in_flight }, answer))
     }
 
     /// The certificate this stream was opened with.

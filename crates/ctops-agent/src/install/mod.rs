@@ -249,6 +249,7 @@ fn merged(settings: &Settings, present: &ConfigFile, copied: bool) -> ConfigFile
             data_dir: Some(settings.data_dir.display().to_string()),
             heartbeat_interval_secs: (seconds != default).then_some(seconds),
             tags: settings.tags.iter().map(|tag| format!("{}={}", tag.key, tag.value)).collect(),
+            allow_tasks: present.agent.allow_tasks.clone(),
         },
     }
 }

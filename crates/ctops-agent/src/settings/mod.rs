@@ -11,7 +11,7 @@ use rustls_pki_types::ServerName;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use crate::config::ConfigFile;
+use crate::config::{AllowTasks, ConfigFile};
 use crate::flags::Flags;
 use crate::tags;
 
@@ -98,6 +98,8 @@ pub struct Settings {
     pub heartbeat_interval: Duration,
     /// Tags of this host, merged.
     pub tags: Vec<Tag>,
+    /// Which tasks of the server this host accepts; all unless its file says otherwise.
+    pub allow_tasks: AllowTasks,
 }
 
 /// Settings the agent cannot work with.
@@ -155,6 +157,7 @@ impl Settings {
             data_dir: PathBuf::from(data_dir),
             heartbeat_interval: interval(file, &variable)?,
             tags: merged_tags(file, &variable, flags),
+            allow_tasks: file.agent.allow_tasks.clone().unwrap_or(AllowTasks::All(true)),
         })
     }
 }

@@ -17,6 +17,7 @@ fn file() -> ConfigFile {
             data_dir: Some("/file/data".to_owned()),
             heartbeat_interval_secs: Some(60),
             tags: vec!["env=file".to_owned(), "site=a".to_owned()],
+            allow_tasks: None,
         },
     }
 }

@@ -1,0 +1,97 @@
+//! What the server asks of this host beyond reports: checks, queries and tasks (wire contract 6).
+//!
+//! [`Work`] belongs to the agent. It obeys every response, does what was asked in the background, and fills the outbox
+//! that reports empty. It serves the original server and this product's alike.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ctops_base::Clock;
+use ctops_proto::agent::{HeartbeatRequest, HeartbeatResponse};
+
+use crate::collect::Sources;
+use crate::config::AllowTasks;
+use crate::data_dir::State;
+
+mod line;
+mod outbox;
+pub mod program;
+
+pub(crate) use line::Link;
+use line::Line;
+use outbox::Outbox;
+
+/// What work needs of the agent.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// Time.
+    pub clock: Clock,
+    /// Where facts of this host come from.
+    pub sources: Sources,
+    /// The agent's data directory.
+    pub data_dir: PathBuf,
+    /// Which tasks this host accepts.
+    pub allow_tasks: AllowTasks,
+}
+
+/// Checks, queries and tasks of this host.
+#[derive(Debug)]
+pub struct Work {
+    outbox: Arc<Outbox>,
+    line: Arc<Line>,
+}
+
+impl Work {
+    /// Nothing to do yet; task ids of earlier runs of the agent are remembered.
+    pub fn new(surroundings: Surroundings) -> Self {
+        let outbox = Arc::new(Outbox::default());
+        let line = Arc::new(Line::default());
+        Self {
+            outbox,
+            line,
+        }
+    }
+
+    /// What this part of the agent understands beyond the classic contract.
+    pub fn capabilities(&self) -> Vec<String> {
+        ["checks_complete", "tasks"].map(str::to_owned).to_vec()
+    }
+
+    /// A stream was opened, on the connection of `link`.
+    pub(crate) fn connected(&mut self, link: Link) {
+        self.line.connected(link);
+    }
+
+    /// The agent has another token.
+    pub(crate) fn token_replaced(&self, state: &State) {
+        self.line.token_replaced(state);
+    }
+
+    /// Returns when work needs another token. May be dropped and called again.
+    pub(crate) async fn token_wanted(&self) {
+        self.line.token_wanted().await;
+    }
+
+    /// Starts and stops what `response` asks for.
+    pub fn obey(&mut self, response: &HeartbeatResponse) {
+    }
+
+    /// Moves what waits to be delivered into `report`, as far as it fits.
+    pub fn drain(&mut self, report: &mut HeartbeatRequest) {
+        self.outbox.drain(report);
+    }
+
+    /// Returns once something is to be delivered before the next report. May be dropped and called again.
+    pub async fn ready(&self) {
+        self.outbox.ready().await;
+    }
+
+    /// Takes back what was drained and not delivered.
+    pub fn returned(&mut self, cargo: HeartbeatRequest) {
+        self.outbox.returned(cargo);
+    }
+
+    /// The server has what was drained.
+    pub fn acknowledged(&mut self, cargo: &HeartbeatRequest) {
+    }
+}
