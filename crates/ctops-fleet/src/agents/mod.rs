@@ -39,7 +39,7 @@ pub use model::{
     AgentDeps, AgentRecord, AgentSignal, AgentStatus, CertificateFacts, ClientCertificate, CollidingHost,
     HistoryEntry, HostStatusChange, LeaseChange, LeaseEnd, LeaseEvent, MatchedOn, NODE_LEASE_RENEWAL,
     NODE_LEASE_TTL, NodeRenewal, RegisterInput, RegisterLimits, RegisterOutcome, RegisterStatus,
-    RevokedSerial, StreamIdentity,
+    RevokedSerial, StreamIdentity, SupersededSessions,
 };
 pub use service::approval::approve_agent;
 pub use service::certificates::renew_certificate;

@@ -2,6 +2,7 @@
 
 mod leases;
 mod records;
+mod superseded;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ pub use leases::{
     HostStatusChange, LeaseChange, LeaseEnd, LeaseEvent, NODE_LEASE_RENEWAL, NODE_LEASE_TTL, NodeRenewal,
 };
 pub use records::{AgentRecord, CertificateFacts, CollidingHost, HistoryEntry};
+pub use superseded::SupersededSessions;
 
 /// What registration, decisions and renewal work with. Cloning is cheap.
 #[derive(Clone)]

@@ -18,6 +18,23 @@ fn signals_when_written_are_read_back_and_others_are_not() {
 }
 
 #[test]
+fn superseded_sessions_when_there_are_many_then_every_signal_fits_and_is_read_back() {
+    let node = |n| Uuid::from_u128(n);
+    let pairs: Vec<(Uuid, Uuid)> = (0..500).map(|n| (node(n % 2), Uuid::from_u128(1000 + n))).collect();
+    let signals = SupersededSessions::gather(&pairs);
+    assert_eq!(signals.len(), 4, "250 of each node");
+    assert_eq!(signals.iter().map(|signal| signal.sessions.len()).sum::<usize>(), 500);
+    for signal in signals {
+        let payload = signal.to_string();
+        assert!(payload.len() <= ctops_pg::notify::MAX_PAYLOAD);
+        assert_eq!(SupersededSessions::parse(&payload), Some(signal));
+    }
+    for other in ["superseded:", "superseded:x:y", &format!("superseded:{}:", node(1)), "revoked:x"] {
+        assert_eq!(SupersededSessions::parse(other), None, "{other}");
+    }
+}
+
+#[test]
 fn names_when_written_are_read_back() {
     for status in AgentStatus::ALL {
         assert_eq!(AgentStatus::from_name(status.as_str()), Some(status));

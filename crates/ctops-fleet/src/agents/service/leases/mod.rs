@@ -5,11 +5,13 @@ use std::collections::HashMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use ctops_base::Problem;
 use ctops_base::id::new_id;
+use ctops_pg::notify::{AGENTS, notify};
 use ctops_pg::{Pool, Tx};
 use uuid::Uuid;
 
 use crate::agents::model::{
     AgentStatus, HostStatusChange, LeaseChange, LeaseEnd, LeaseEvent, NODE_LEASE_TTL, NodeRenewal,
+    SupersededSessions,
 };
 use crate::agents::store::leases::{self as store, Lease, LeaseState, StreamLine};
 use crate::hosts::{self, HostStatus};
@@ -72,7 +74,7 @@ impl NodeLease {
 /// for a host, last state per host; the caller writes it to the host's projection in the same transaction.
 ///
 /// A newer session wins; the end of a session that is not the current one changes nothing (hosts 4). Agents that are not
-/// approved are left alone (hosts 6).
+/// approved are left alone (hosts 6). When two nodes hold streams of one agent, the node of the older one is told to end it.
 ///
 /// # Errors
 /// Whatever the database says.
@@ -102,6 +104,9 @@ pub async fn apply_lease_changes(
     if !outcome.lines.is_empty() {
         store::add_lines(tx, &outcome.lines).await?;
     }
+    for signal in SupersededSessions::gather(&outcome.superseded) {
+        notify(&mut **tx, AGENTS, &signal.to_string()).await?;
+    }
     Ok(outcome.hosts())
 }
 
@@ -116,6 +121,8 @@ struct Current {
 struct Outcome {
     agents: Vec<Current>,
     lines: Vec<StreamLine>,
+    /// Node and session of streams that another node's stream took the place of.
+    superseded: Vec<(Uuid, Uuid)>,
 }
 
 impl Outcome {
@@ -149,13 +156,23 @@ fn fold(states: Vec<LeaseState>, changes: &[LeaseChange]) -> Outcome {
         states.into_iter().map(|state| Current { before: state.clone(), after: state, host: None }).collect();
     let places: HashMap<String, usize> =
         agents.iter().enumerate().map(|(at, agent)| (agent.before.agent_id.clone(), at)).collect();
-    let mut lines = Vec::new();
+    let (mut lines, mut superseded) = (Vec::new(), Vec::new());
     for change in changes {
         if let Some(agent) = places.get(&change.agent_id).and_then(|at| agents.get_mut(*at)) {
+            superseded.extend(overtaken(agent.after.lease, change));
             apply(agent, change, &mut lines);
         }
     }
-    Outcome { agents, lines }
+    Outcome { agents, lines, superseded }
+}
+
+/// The stream that has to end because `change` announces another one on another node. A node sees to its own streams
+/// itself. The announced stream may be the older one: then it is the one to end, and its agent, if it lives, comes back.
+fn overtaken(lease: Option<Lease>, change: &LeaseChange) -> Option<(Uuid, Uuid)> {
+    let LeaseEvent::Began { .. } = change.event else { return None };
+    let lease = lease.filter(|lease| lease.node_id != change.node_id)?;
+    let (held, announced) = ((lease.node_id, lease.session_id), (change.node_id, change.session_id));
+    Some(if lease.session_id > change.session_id { announced } else { held })
 }
 
 fn apply(agent: &mut Current, change: &LeaseChange, lines: &mut Vec<StreamLine>) {

@@ -116,3 +116,23 @@ fn fold_when_the_interval_is_absurd_keeps_within_the_limits() {
         assert_eq!(outcome.agents[0].after.lease.unwrap().interval_seconds, kept);
     }
 }
+
+/// Spec: hosts 4
+#[test]
+fn fold_when_another_node_has_a_newer_stream_then_the_older_one_is_told_to_end() {
+    let elsewhere = |session| LeaseChange { node_id: Uuid::from_u128(8), ..began(session) };
+    let superseded = |lease, change| {
+        let outcome = fold(vec![state(AgentStatus::Active, lease)], &[change]);
+        outcome
+            .superseded
+            .iter()
+            .map(|(node, session)| (node.as_u128(), session.as_u128()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(superseded(Some(5), elsewhere(6)), [(9, 5)], "the older one is on its former node");
+    assert_eq!(superseded(Some(6), elsewhere(5)), [(8, 5)], "the late news are about the older one");
+    assert_eq!(superseded(Some(5), began(6)), [], "a node sees to its own streams");
+    assert_eq!(superseded(None, elsewhere(6)), []);
+    let ended_elsewhere = LeaseChange { node_id: Uuid::from_u128(8), ..ended(6, LeaseEnd::Closed) };
+    assert_eq!(superseded(Some(5), ended_elsewhere), []);
+}
