@@ -4,6 +4,7 @@ pub mod agents;
 pub mod enrolment;
 pub mod hosts;
 pub mod queries;
+pub mod software;
 pub mod tasks;
 
 use ctops_slice::Slice;
@@ -16,6 +17,7 @@ pub fn slices(deps: &agents::AgentDeps) -> Vec<Slice> {
         agents::slice(deps),
         hosts::slice(pool, clock),
         queries::slice(pool, clock),
+        software::slice(pool, clock),
         tasks::slice(pool, clock),
     ]
 }
