@@ -3,6 +3,7 @@
 //! - [`Queue`] and [`Subscription`] are the contract. It has the shape of a Kafka API broker (topics, keys, partitions,
 //!   groups, offsets, assignment), and the embedded log serves it from local files with one partition per topic.
 //! - [`log::Log`] is the embedded log of the `single` profile: acknowledged means on disk, a full log slows publishers.
+//! - `kafka::KafkaQueue` (feature `kafka`) is the same on brokers that speak the Kafka API, for several processes.
 //! - [`run_consumer`] applies batches to PostgreSQL with the offset in the same transaction, so that a crash neither
 //!   loses nor doubles a record. It is the one place that turns failures into "done", "again later" or "parked".
 //!
@@ -13,6 +14,8 @@
 
 mod consumer;
 mod handler;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod log;
 mod measure;
 mod offsets;

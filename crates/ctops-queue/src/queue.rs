@@ -12,6 +12,9 @@ use crate::topic::Topic;
 /// The error behind a [`PublishError`] or [`QueueError`], shared by all who were hit by it.
 pub type Cause = Arc<dyn Error + Send + Sync>;
 
+/// Largest record a queue takes, bytes of key and payload: twice the largest heartbeat an agent may send.
+pub(crate) const MAX_RECORD_BYTES: usize = 8 * 1024 * 1024;
+
 /// One record as a consumer sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
@@ -72,6 +75,21 @@ pub enum Origin {
         /// How many offsets are missing.
         missing: u64,
     },
+}
+
+impl Origin {
+    /// Where to begin in a log of this identity that holds the offsets from `begin` up to `end`.
+    pub(crate) fn of(position: Option<&Position>, log_id: &str, begin: u64, end: u64) -> (u64, Self) {
+        match position {
+            None => (begin, Self::Fresh),
+            Some(position) if *position.log_id != *log_id => (begin, Self::OtherLog),
+            Some(position) if position.next_offset > end => (begin, Self::BeyondEnd),
+            Some(position) if position.next_offset < begin => {
+                (begin, Self::Expired { missing: begin - position.next_offset })
+            }
+            Some(position) => (position.next_offset, Self::Resumed),
+        }
+    }
 }
 
 /// What [`Subscription::next_batch`] came back with.

@@ -17,14 +17,14 @@
 
 use std::ops::Range;
 
+pub(super) use crate::queue::MAX_RECORD_BYTES;
+
 /// Length and checksum.
 const PREFIX_BYTES: usize = 8;
 /// Offset, time, place in the group, key length.
 const HEAD_BYTES: usize = 24;
 /// What a record costs on disk beyond its key and payload.
 pub(super) const OVERHEAD_BYTES: usize = PREFIX_BYTES + HEAD_BYTES;
-/// Largest key and payload together: twice the largest heartbeat an agent may send.
-pub(super) const MAX_RECORD_BYTES: usize = 8 * 1024 * 1024;
 
 /// A readable record; the ranges are relative to the bytes given to [`decode`].
 #[derive(Clone, Debug, PartialEq, Eq)]

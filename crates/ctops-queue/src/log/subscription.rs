@@ -100,19 +100,6 @@ impl LogSubscription {
         }
         Err(QueueError::NotAssigned { topic: self.log.topic, partition })
     }
-
-    fn origin(&self, position: Option<&Position>) -> (u64, Origin) {
-        let (begin, end) = (self.log.begin(), self.log.end());
-        match position {
-            None => (begin, Origin::Fresh),
-            Some(position) if position.log_id != self.log_id => (begin, Origin::OtherLog),
-            Some(position) if position.next_offset > end => (begin, Origin::BeyondEnd),
-            Some(position) if position.next_offset < begin => {
-                (begin, Origin::Expired { missing: begin - position.next_offset })
-            }
-            Some(position) => (position.next_offset, Origin::Resumed),
-        }
-    }
 }
 
 #[async_trait]
@@ -128,7 +115,7 @@ impl Subscription for LogSubscription {
 
     async fn seek(&mut self, partition: u32, position: Option<&Position>) -> Result<Started, QueueError> {
         self.check(partition)?;
-        let (next_offset, origin) = self.origin(position);
+        let (next_offset, origin) = Origin::of(position, &self.log_id, self.log.begin(), self.log.end());
         self.position = Some(next_offset);
         self.committed(partition, next_offset).await?;
         Ok(Started { position: Position { log_id: Arc::clone(&self.log_id), next_offset }, origin })

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use ctops_base::clock::Clock;
 use ctops_pg::Pool;
-use ctops_queue::log::Log;
 use ctops_queue::{BatchLimits, HandlerError, Parked, Queue, Record, Topic};
 use ctops_testkit::{TestDb, wait_until};
 use tokio::sync::Notify;
@@ -142,9 +141,12 @@ pub(crate) struct Consumer {
 }
 
 impl Consumer {
-    pub(crate) fn start(log: &Arc<Log>, pool: &Pool, applier: &Arc<Applier>) -> Self {
+    pub(crate) fn start(queue: &Arc<impl Queue + 'static>, pool: &Pool, applier: &Arc<Applier>) -> Self {
+        Self::on(Arc::clone(queue) as Arc<dyn Queue>, pool, applier)
+    }
+
+    pub(crate) fn on(queue: Arc<dyn Queue>, pool: &Pool, applier: &Arc<Applier>) -> Self {
         let shutdown = CancellationToken::new();
-        let queue = Arc::clone(log) as Arc<dyn Queue>;
         let handler = Arc::clone(applier) as Arc<dyn ctops_queue::Handler>;
         let running =
             ctops_queue::run_consumer(queue, pool.clone(), Clock::system(), handler, shutdown.clone());

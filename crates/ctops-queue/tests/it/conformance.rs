@@ -1,6 +1,7 @@
 //! What every queue must do, whatever carries its records. Offsets need not be dense, and a topic may have any number of
 //! partitions. An implementation provides a [`Fixture`] and calls [`conformance!`].
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -167,24 +168,25 @@ async fn log_id(queue: &dyn Queue) -> Arc<str> {
     timeout(LIMIT, finding).await.unwrap()
 }
 
-/// Joins, takes the first assigned partition to `position` and says how that went.
+/// Joins, takes the assigned partitions to `position` and says how that went for the one with the records.
 async fn start_at(queue: &dyn Queue, position: Option<&Position>) -> (Origin, Vec<Record>) {
     let mut subscription = queue.subscribe("starter", TOPIC).await.unwrap();
-    let mut origin = None;
+    let mut origins = HashMap::new();
     let reading = async {
         loop {
             match subscription.next_batch(&quick()).await.unwrap() {
-                Delivery::Batch(batch) => return batch.records,
+                Delivery::Batch(batch) => return (origins[&batch.partition], batch.records),
                 Delivery::Assigned(partitions) => {
-                    let started = subscription.seek(partitions[0], position).await.unwrap();
-                    origin = Some(started.origin);
+                    for partition in partitions {
+                        let started = subscription.seek(partition, position).await.unwrap();
+                        origins.insert(partition, started.origin);
+                    }
                 }
                 Delivery::Revoked(_) | Delivery::Idle => {}
             }
         }
     };
-    let records = timeout(LIMIT, reading).await.unwrap();
-    (origin.unwrap(), records)
+    timeout(LIMIT, reading).await.unwrap()
 }
 
 pub(crate) async fn position_is_resumed_exactly<F: Fixture>() {

@@ -1,16 +1,13 @@
-//! Each record is applied exactly once, whatever dies between applying and committing.
+//! Consumers of the embedded log: two that believe to own a partition, a replaced queue, freed segments.
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use ctops_queue::log::Log;
 use ctops_queue::{Queue, Topic};
 use ctops_testkit::wait_until;
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
 
-use crate::applier::{Applier, Consumer, Then, applied, database, dead_letters, stored, until_applied};
+use crate::applier::{Applier, Consumer, Then, applied, database, stored, until_applied};
 use crate::support::{LIMIT, numbers, open, publish, small};
 
 const TOPIC: Topic = Topic::METRICS_RAW;
@@ -26,100 +23,6 @@ async fn filled(directory: &Path, count: usize) -> Arc<Log> {
     let records = numbers(count).into_iter().map(|number| (Default::default(), number.into())).collect();
     log.publish_many(TOPIC, records).await.unwrap();
     log
-}
-
-/// Says yes the first time.
-fn once() -> impl Fn() -> bool + Send + Sync {
-    let done = AtomicBool::new(false);
-    move || !done.swap(true, Ordering::SeqCst)
-}
-
-#[tokio::test]
-async fn consumer_applies_everything_and_stores_the_offset_with_it() {
-    let (db, directory) = (database().await, tempfile::tempdir().unwrap());
-    let log = filled(directory.path(), 120).await;
-    let consumer = Consumer::start(&log, db.pool(), &Applier::new(|_| Then::Commit));
-    until_applied(db.pool(), 120).await;
-    assert_eq!(stored(db.pool()).await, Some((log.log_id().to_string(), 120)));
-    consumer.stop().await;
-
-    fill(&log, 120, 130).await;
-    let consumer = Consumer::start(&log, db.pool(), &Applier::new(|_| Then::Commit));
-    until_applied(db.pool(), 130).await;
-    consumer.stop().await;
-    assert_eq!(applied(db.pool()).await, numbers(130), "the second consumer continued");
-    assert_eq!(dead_letters(db.pool()).await, []);
-}
-
-#[tokio::test]
-async fn connection_lost_before_the_commit_applies_each_record_once() {
-    let (db, directory) = (database().await, tempfile::tempdir().unwrap());
-    let log = filled(directory.path(), 120).await;
-    let first = once();
-    let applier =
-        Applier::new(
-            move |records| {
-                if records[0].offset == 50 && first() { Then::LoseConnection } else { Then::Commit }
-            },
-        );
-    let consumer = Consumer::start(&log, db.pool(), &applier);
-    until_applied(db.pool(), 120).await;
-    consumer.stop().await;
-    assert_eq!(applied(db.pool()).await, numbers(120));
-    assert_eq!(dead_letters(db.pool()).await, []);
-}
-
-#[tokio::test]
-async fn task_aborted_before_the_commit_applies_each_record_once() {
-    let (db, directory) = (database().await, tempfile::tempdir().unwrap());
-    let log = filled(directory.path(), 120).await;
-    let hanging = Applier::new(|records| if records[0].offset == 50 { Then::Hang } else { Then::Commit });
-    let consumer = Consumer::start(&log, db.pool(), &hanging);
-    hanging.hanging.notified().await;
-    assert_eq!(applied(db.pool()).await, numbers(50));
-    consumer.abort().await;
-    let consumer = Consumer::start(&log, db.pool(), &Applier::new(|_| Then::Commit));
-    until_applied(db.pool(), 120).await;
-    consumer.stop().await;
-    assert_eq!(applied(db.pool()).await, numbers(120));
-}
-
-/// Spec: deployment 2
-#[tokio::test]
-async fn consumers_that_die_at_random_moments_apply_each_record_once() {
-    let seed: u64 = rand::random();
-    println!("seed {seed}");
-    let (db, directory) = (database().await, tempfile::tempdir().unwrap());
-    let mut log = filled(directory.path(), 2_000).await;
-    let mut random = StdRng::seed_from_u64(seed);
-    while applied(db.pool()).await.len() < 2_000 {
-        // The batch in which this consumer hangs and is killed; before it, connections are lost now and then.
-        let (hangs_at, loses): (u64, u64) = (random.random_range(0..500), random.random_range(2..9));
-        let start = stored(db.pool()).await.map_or(0, |(_, next)| next.cast_unsigned());
-        let last_loss = std::sync::atomic::AtomicU64::new(u64::MAX);
-        let applier = Applier::new(move |records| {
-            let first = records[0].offset;
-            if first >= start + hangs_at {
-                Then::Hang
-            } else if (first / 50).is_multiple_of(loses) && last_loss.swap(first, Ordering::SeqCst) != first {
-                Then::LoseConnection
-            } else {
-                Then::Commit
-            }
-        });
-        let consumer = Consumer::start(&log, db.pool(), &applier);
-        tokio::select! {
-            () = applier.hanging.notified() => {}
-            () = until_applied(db.pool(), 2_000) => {}
-        }
-        consumer.abort().await;
-        if random.random_bool(0.3) {
-            log.close().await;
-            log = open(small(directory.path(), &[TOPIC])).await;
-        }
-    }
-    assert_eq!(applied(db.pool()).await, numbers(2_000), "seed {seed}");
-    assert_eq!(dead_letters(db.pool()).await, [], "seed {seed}");
 }
 
 #[tokio::test]

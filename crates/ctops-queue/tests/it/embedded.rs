@@ -40,3 +40,4 @@ impl Fixture for Embedded {
 }
 
 conformance!(Embedded);
+exactly_once!(Embedded);

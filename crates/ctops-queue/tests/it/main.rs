@@ -4,12 +4,22 @@
 
 #[macro_use]
 mod conformance;
+#[macro_use]
+mod exactly_once;
 mod applier;
+#[cfg(feature = "kafka")]
+mod broker_faults;
+#[cfg(feature = "kafka")]
+mod brokers;
 mod capacity;
 mod consumer;
 mod crash;
 mod disk_full;
 mod embedded;
 mod failures;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod measures;
+#[cfg(feature = "kafka")]
+mod rebalance;
 mod support;

@@ -1,5 +1,6 @@
 //! Reading a queue to a known point.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,13 +48,15 @@ pub(crate) struct Member {
     pub(crate) subscription: Box<dyn Subscription>,
     pub(crate) from: Option<Position>,
     pub(crate) partitions: Vec<u32>,
+    /// The first offset of each partition that has not come yet.
+    next: BTreeMap<u32, u64>,
     pub(crate) records: Vec<(u32, Record)>,
 }
 
 impl Member {
     pub(crate) async fn join(queue: &dyn Queue, group: &'static str, topic: Topic) -> Self {
         let subscription = queue.subscribe(group, topic).await.unwrap();
-        Self { subscription, from: None, partitions: Vec::new(), records: Vec::new() }
+        Self { subscription, from: None, partitions: Vec::new(), next: BTreeMap::new(), records: Vec::new() }
     }
 
     /// One step; the number of records it brought.
@@ -61,18 +64,21 @@ impl Member {
         match timeout(LIMIT, self.subscription.next_batch(limits)).await.unwrap().unwrap() {
             Delivery::Assigned(partitions) => {
                 for partition in partitions {
-                    self.subscription.seek(partition, self.from.as_ref()).await.unwrap();
+                    let started = self.subscription.seek(partition, self.from.as_ref()).await.unwrap();
+                    self.next.insert(partition, started.position.next_offset);
                     self.partitions.push(partition);
                 }
                 0
             }
             Delivery::Revoked(partitions) => {
                 self.partitions.retain(|partition| !partitions.contains(partition));
+                self.next.retain(|partition, _| !partitions.contains(partition));
                 0
             }
             Delivery::Batch(batch) => {
                 let count = batch.records.len();
                 assert!(count > 0, "a batch is never empty");
+                self.next.insert(batch.partition, batch.records[count - 1].offset + 1);
                 self.records.extend(batch.records.into_iter().map(|record| (batch.partition, record)));
                 count
             }
@@ -93,11 +99,15 @@ impl Member {
 
     /// Reads until the queue has nothing more to give.
     pub(crate) async fn read_all(&mut self) -> Vec<String> {
-        while self.partitions.is_empty() {
-            self.step(&quick()).await;
-        }
-        while self.step(&quick()).await > 0 {}
+        let reading =
+            async { while self.step(&quick()).await > 0 || self.partitions.is_empty() || self.lag() > 0 {} };
+        timeout(LIMIT, reading).await.unwrap();
         self.payloads()
+    }
+
+    /// Records of its partitions that have not come yet.
+    pub(crate) fn lag(&self) -> u64 {
+        self.next.iter().map(|(partition, next)| self.subscription.lag(*partition, *next)).sum()
     }
 
     pub(crate) fn payloads(&self) -> Vec<String> {
