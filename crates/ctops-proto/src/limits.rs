@@ -31,6 +31,21 @@ pub const MAX_INTERFACES: usize = 256;
 pub const MAX_LABEL_CHARS: usize = 128;
 /// Mount points and other paths, characters (Linux `PATH_MAX` is 4096 bytes).
 pub const MAX_PATH_CHARS: usize = 1024;
+/// Buffered samples in one heartbeat: one hour at the usual interval.
+pub const MAX_LATE_SAMPLES: usize = 120;
+/// Mount points, and interfaces, of one host of which a history is kept.
+pub const MAX_SERIES: usize = 64;
+/// Name of a mount point or interface in the history, characters: 4 bytes each fit an index row of PostgreSQL.
+pub const MAX_SERIES_CHARS: usize = 255;
+/// Highest load average in the history, hundredths.
+pub const MAX_LOAD_CENTI: u32 = 100_000_000;
+/// Highest number of processes in the history; Linux allows 4,194,304.
+pub const MAX_PROCESSES: u32 = 100_000_000;
+/// Highest network rate in the history, bytes per second: far above any interface, and low enough that a day of them
+/// can be added up.
+pub const MAX_RATE: u64 = 10_000_000_000_000;
+/// Highest rate of network errors in the history, hundredths per second.
+pub const MAX_ERROR_CENTI: u32 = 1_000_000_000;
 /// Longest wait for approval inside one `Register` call, seconds.
 pub const MAX_REGISTER_WAIT_SECS: u32 = 25;
 /// Heartbeat interval bounds, seconds (agents-enrolment 26).

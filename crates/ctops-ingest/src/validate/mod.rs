@@ -10,7 +10,11 @@ use ctops_proto::agent::{DiskInfo, HeartbeatRequest, NetworkInterface};
 use ctops_proto::limits::{
     HEARTBEAT_INTERVAL_SECS, MAX_ADDRESSES, MAX_DISKS, MAX_INTERFACES, MAX_LABEL_CHARS, MAX_PATH_CHARS,
 };
-use ctops_proto::queue::{Disk, HostFacts, Interface};
+use ctops_proto::queue::{Disk, HostFacts, Interface, LateSample, Measurements};
+
+mod series;
+
+pub(crate) use series::DiskPace;
 
 /// How far an agent's clock may be ahead before its time is replaced by ours, milliseconds.
 const MAX_AHEAD_MS: i64 = 5 * 60 * 1000;
@@ -46,6 +50,12 @@ pub(crate) struct Checked {
     pub(crate) interval_seconds: Option<u32>,
     /// Slowly changing facts.
     pub(crate) facts: HostFacts,
+    /// What was measured beside the vitals; absent when there is nothing.
+    pub(crate) measurements: Option<Measurements>,
+    /// Samples from before the stream, at most [`MAX_LATE_SAMPLES`](ctops_proto::limits::MAX_LATE_SAMPLES).
+    pub(crate) late_samples: Vec<LateSample>,
+    /// How many such samples were left out for their time or their number.
+    pub(crate) late_dropped: u64,
     /// Something was cut, clamped or left out.
     pub(crate) corrected: bool,
 }
@@ -55,6 +65,11 @@ pub(crate) fn heartbeat(message: &HeartbeatRequest, now_ms: i64) -> Checked {
     let mut notes = Notes::default();
     let absent = Absent::of(message);
     let (recorded_at_ms, clock_skewed) = recorded_at(message.timestamp_unix, now_ms);
+    let is_sample = !message.results_only
+        && message.query_results.is_empty()
+        && message.task_progress.is_empty()
+        && message.task_results.is_empty();
+    let late_samples = notes.late_samples(&message.buffered_samples, now_ms);
     let vital = |notes: &mut Notes, is_absent: bool, percent: f32| {
         if is_absent { None } else { notes.percent(percent) }
     };
@@ -65,11 +80,12 @@ pub(crate) fn heartbeat(message: &HeartbeatRequest, now_ms: i64) -> Checked {
         uptime_seconds: if absent.uptime { None } else { notes.uptime(message.uptime_seconds) },
         recorded_at_ms,
         clock_skewed,
-        is_sample: message.query_results.is_empty()
-            && message.task_progress.is_empty()
-            && message.task_results.is_empty(),
+        is_sample,
         interval_seconds: interval(message.interval_seconds),
         facts: notes.facts(message),
+        measurements: if is_sample { notes.current_measurements(message) } else { None },
+        late_dropped: (message.buffered_samples.len() - late_samples.len()) as u64,
+        late_samples,
         corrected: notes.corrected || clock_skewed,
     }
 }
