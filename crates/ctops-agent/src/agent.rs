@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use ctops_base::Clock;
 use ctops_proto::agent::HeartbeatRequest;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -27,10 +28,12 @@ use crate::identity::{Identity, IdentityError};
 use crate::leaf::Leaf;
 use crate::logging::chain;
 use crate::registration::{self, Answer, Grant, RegisterError};
+use crate::restart::Restart;
 use crate::settings::Settings;
 use crate::shutdown::Shutdown;
 use crate::timing::Timing;
 use crate::trust::ServerTrust;
+use crate::update::{Updater, Updates};
 use crate::work::{Surroundings, Work};
 
 /// Why the agent ended by itself.
@@ -84,6 +87,9 @@ pub struct Agent {
     pub(crate) dialer: Dialer,
     pub(crate) collector: Collector,
     pub(crate) work: Work,
+    pub(crate) update: Updater,
+    /// Woken when the agent should do with less.
+    pub(crate) pressure: Arc<Notify>,
     /// The last scheduled report, whose vitals messages between two reports repeat.
     pub(crate) last_report: HeartbeatRequest,
     pub(crate) csr: Vec<u8>,
@@ -124,6 +130,8 @@ impl Agent {
                 data_dir: data.path().to_owned(),
                 allow_tasks: settings.allow_tasks.clone(),
             }),
+            update: Updater::new(&Updates::none(), &timing, Restart::default()),
+            pressure: Arc::default(),
             last_report: HeartbeatRequest::default(),
             csr: identity.certificate_request()?,
             state: data.load_state(),
@@ -139,6 +147,18 @@ impl Agent {
             data,
             dialer,
         })
+    }
+
+    /// Lets the agent update itself; `restart` is asked for when an update is ready.
+    #[must_use]
+    pub fn with_updates(mut self, updates: &Updates, restart: Restart) -> Self {
+        self.update = Updater::new(updates, &self.timing, restart);
+        self
+    }
+
+    /// Wakes the agent when it should do with less.
+    pub fn pressure(&self) -> Arc<Notify> {
+        Arc::clone(&self.pressure)
     }
 
     /// Works until it is asked to end or the server revokes this agent.
@@ -255,6 +275,11 @@ impl Agent {
         info!(not_after_unix = leaf.not_after(), "client certificate received");
         self.leaf = Some(leaf);
         true
+    }
+
+    /// Gives up what the agent can do without.
+    pub(crate) fn shed(&mut self) {
+        self.last_report.disks.shrink_to_fit();
     }
 
     fn forget(&mut self) {

@@ -59,6 +59,15 @@ pub struct AgentSection {
     /// Which tasks of the server this host accepts (tasks 26).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_tasks: Option<AllowTasks>,
+    /// Public key that updates must be signed with instead of the built-in one, 64 hex digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub update_public_key: Option<String>,
+    /// Resident memory the agent allows itself, MiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_limit_mb: Option<u64>,
+    /// Share of one processor the agent allows itself on average, percent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_limit_percent: Option<u32>,
 }
 
 /// Which tasks of the server a host accepts: `true`, `false`, or a list of task types.

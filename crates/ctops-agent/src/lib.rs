@@ -10,6 +10,7 @@
 
 pub mod agent;
 pub mod backoff;
+pub mod buffer;
 pub mod collect;
 pub mod config;
 pub mod data_dir;
@@ -22,12 +23,18 @@ pub mod install;
 pub mod leaf;
 pub mod logging;
 pub mod pem;
+pub mod pushed;
+pub mod program;
 pub mod registration;
+pub mod restart;
+pub mod rhythm;
 pub mod settings;
 pub mod shutdown;
 pub mod tags;
 pub mod timing;
 pub mod trust;
+pub mod update;
+pub mod watchdog;
 pub mod work;
 
 use std::error::Error;
@@ -39,11 +46,12 @@ use crate::agent::{Agent, Outcome};
 use crate::collect::Sources;
 use crate::flags::{FlagError, Flags};
 use crate::install::Layout;
+use crate::program::Build;
+use crate::restart::Restart;
 use crate::settings::Settings;
-use crate::timing::Timing;
+use crate::update::Updates;
 
-/// Version of this program, as `-version` prints it and heartbeats carry it.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub use crate::program::{VERSION, version};
 
 /// Exit code of a normal end, for instance after SIGTERM.
 pub const EXIT_OK: u8 = 0;
@@ -55,8 +63,9 @@ pub const EXIT_USAGE: u8 = 2;
 /// (agents-enrolment 9).
 pub const EXIT_REVOKED: u8 = 3;
 
-/// Runs the program with `arguments` (without the program name) and returns its exit code.
-pub fn run(arguments: &[String]) -> u8 {
+/// Runs the program as `build`, with `arguments` (without the program name), and returns its exit code.
+pub fn run(build: Build, arguments: &[String]) -> u8 {
+    build.enter();
     let flags = match Flags::parse(arguments) {
         Ok(flags) => flags,
         Err(FlagError::Help) => {
@@ -69,12 +78,12 @@ pub fn run(arguments: &[String]) -> u8 {
         }
     };
     if flags.version {
-        println!("ct-ops-agent {VERSION}");
+        println!("ct-ops-agent {}", build.version);
         return EXIT_OK;
     }
     let clock = Clock::system();
     logging::to_stdout(clock.clone());
-    match perform(&flags, clock) {
+    match perform(&build, &flags, clock) {
         Ok(code) => code,
         Err(problem) => {
             error!(err = logging::chain(problem.as_ref()), "agent cannot continue");
@@ -83,7 +92,7 @@ pub fn run(arguments: &[String]) -> u8 {
     }
 }
 
-fn perform(flags: &Flags, clock: Clock) -> Result<u8, Box<dyn Error>> {
+fn perform(build: &Build, flags: &Flags, clock: Clock) -> Result<u8, Box<dyn Error>> {
     let environment = |name: &str| std::env::var(name).ok();
     if flags.uninstall {
         install::uninstall(&Layout::system())?;
@@ -95,18 +104,30 @@ fn perform(flags: &Flags, clock: Clock) -> Result<u8, Box<dyn Error>> {
     }
     let file = config::load(&flags.config)?;
     let settings = Settings::resolve(&file, &environment, flags)?;
-    let timing = Timing::standard(settings.heartbeat_interval);
-    let agent = Agent::new(settings, timing, clock, Sources::system())?;
+    let timing = (build.timing)(settings.heartbeat_interval);
+    let key = settings.update_key.unwrap_or(build.update_key);
+    let updates = Updates::begin(build, key, &settings.data_dir, timing.health_window);
+    let (restart, allowance) = (Restart::default(), settings.allowance);
+    let agent = Agent::new(settings, timing.clone(), clock, Sources::system())?;
+    let agent = agent.with_updates(&updates, restart.clone());
+    let pressure = agent.pressure();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let outcome = runtime.block_on(async {
-        let shutdown = shutdown::on_signals()?;
+        let shutdown = shutdown::on_signals(&restart)?;
+        tokio::spawn(watchdog::run(allowance, timing, pressure, restart.clone()));
         Ok::<_, std::io::Error>(Box::pin(agent.run(shutdown)).await)
     })?;
     // A thread stuck in a system call (a dead network file system) must not hold up the end.
     runtime.shutdown_background();
+    if outcome == Outcome::Stopped && restart.is_asked() {
+        return Err(update::execute(&updates.program()?).into());
+    }
     info!(reason = %outcome, "agent ended");
     Ok(match outcome {
-        Outcome::Stopped => EXIT_OK,
+        Outcome::Stopped => {
+            updates.stopped();
+            EXIT_OK
+        }
         Outcome::Revoked => EXIT_REVOKED,
     })
 }

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use ctops_agent::program::Build;
+
 fn main() -> ExitCode {
     let mut arguments = Vec::new();
     for argument in std::env::args_os().skip(1) {
@@ -13,5 +15,5 @@ fn main() -> ExitCode {
             }
         }
     }
-    ExitCode::from(ctops_agent::run(&arguments))
+    ExitCode::from(ctops_agent::run(Build::COMPILED, &arguments))
 }

@@ -76,7 +76,7 @@ pub fn request(
         }),
         agent_info: Some(AgentInfo {
             agent_id: agent_id.to_owned(),
-            version: crate::VERSION.to_owned(),
+            version: crate::version().to_owned(),
             hostname: collect::hostname(),
         }),
         tags: settings.tags.iter().take(limits::MAX_TAGS).cloned().collect(),

@@ -5,6 +5,8 @@ use std::io;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::restart::Restart;
+
 /// Whether the process was asked to end. Cloning shares the same wish.
 #[derive(Clone, Debug)]
 pub struct Shutdown(watch::Receiver<bool>);
@@ -19,20 +21,32 @@ pub fn channel() -> (Stopper, Shutdown) {
     (Stopper(sender), Shutdown(receiver))
 }
 
-/// A wish expressed by SIGTERM or SIGINT. Needs a running tokio runtime.
+/// A wish expressed by SIGTERM, SIGINT or `restart`. A signal takes the wish to restart back. Needs a running tokio
+/// runtime.
 ///
 /// # Errors
 /// When the signal handlers cannot be installed.
-pub fn on_signals() -> io::Result<Shutdown> {
+pub fn on_signals(restart: &Restart) -> io::Result<Shutdown> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let (stopper, shutdown) = channel();
+    let restart = restart.clone();
     tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+        let restarting = tokio::select! {
+            _ = terminate.recv() => false,
+            _ = interrupt.recv() => false,
+            () = restart.wait() => true,
+        };
         stopper.stop();
+        if restarting {
+            tokio::select! {
+                _ = terminate.recv() => restart.forget(),
+                _ = interrupt.recv() => restart.forget(),
+                () = stopper.0.closed() => {}
+            }
+        } else {
+            restart.forget();
+        }
         // The channel stays open until nobody listens any more.
         stopper.0.closed().await;
     });

@@ -31,6 +31,20 @@ pub struct Timing {
     pub answer: Duration,
     /// For the server's last words after this side closed a stream; an exit takes at most 2 s.
     pub farewell: Duration,
+    /// For the first answered heartbeat of an updated program (agents-enrolment 29).
+    pub health_window: Duration,
+    /// For one attempt to download an update.
+    pub download: Duration,
+    /// For a downloaded program to tell its version.
+    pub first_look: Duration,
+    /// Between two attempts to download an update.
+    pub update_retry: Duration,
+    /// Between two looks at what the agent itself uses.
+    pub watchdog: Duration,
+    /// Over which the agent's use of the processor is averaged.
+    pub watchdog_average: Duration,
+    /// Age before which the agent does not restart itself for using too much.
+    pub watchdog_rest: Duration,
 }
 
 impl Timing {
@@ -49,6 +63,13 @@ impl Timing {
             dial: Duration::from_secs(15),
             answer: Duration::from_secs(60),
             farewell: Duration::from_millis(1500),
+            health_window: Duration::from_secs(120),
+            download: Duration::from_secs(600),
+            first_look: Duration::from_secs(10),
+            update_retry: Duration::from_secs(60),
+            watchdog: Duration::from_secs(15),
+            watchdog_average: Duration::from_secs(300),
+            watchdog_rest: Duration::from_secs(600),
         }
     }
 

@@ -53,7 +53,7 @@ fn start(options: Options) -> anyhow::Result<bool> {
     allow_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let shutdown = ctops_agent::shutdown::on_signals()?;
+        let shutdown = ctops_agent::shutdown::on_signals(&ctops_agent::restart::Restart::default())?;
         let output = options.output_json.clone();
         let summary = Fleet::new(options)?.run(shutdown).await?;
         let text = serde_json::to_string_pretty(&summary)?;

@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ctops_proto::agent::ingest_service_client::IngestServiceClient;
+use ctops_proto::agent::release_service_client::ReleaseServiceClient;
 use ctops_proto::limits;
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{Builder, SendRequest};
@@ -42,6 +43,8 @@ const WINDOW_BYTES: u32 = 64 * 1024;
 
 /// Calls to the server over one connection.
 pub type Client = IngestServiceClient<Http2>;
+/// Fetches releases over the same connection.
+pub type Releases = ReleaseServiceClient<Http2>;
 
 /// Where and how to connect.
 #[derive(Clone, Debug)]
@@ -61,6 +64,8 @@ pub struct Dialer {
 pub struct Connection {
     /// Makes calls; may be cloned, clones die with the connection.
     pub client: Client,
+    /// Fetches releases; dies with the connection as well.
+    pub releases: Releases,
     /// The certificate shown to the server.
     pub shown: Option<CertificateDer<'static>>,
     driver: JoinHandle<()>,
@@ -147,9 +152,10 @@ impl Dialer {
             .path_and_query("/")
             .build()
             .map_err(|_| DialError::NotHttp2)?;
+        let releases = ReleaseServiceClient::with_origin(Http2(sender.clone()), origin.clone());
         let client = IngestServiceClient::with_origin(Http2(sender), origin)
             .max_decoding_message_size(limits::MAX_RESPONSE_BYTES);
-        let connection = Connection { client, shown, driver };
+        let connection = Connection { client, releases, shown, driver };
         first_words(&mut phase, connection.shown.is_some()).await?;
         Ok(connection)
     }

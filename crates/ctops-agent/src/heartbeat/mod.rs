@@ -48,7 +48,7 @@ impl Agent {
     /// Keeps a stream open until the agent is to end, or has to register again.
     pub(crate) async fn report(&mut self, shutdown: &mut Shutdown, backoff: &mut Backoff) -> Ended {
         let seconds = self.timing.heartbeat.as_secs_f64();
-        info!(interval_secs = %seconds, version = crate::VERSION, "starting heartbeat");
+        info!(interval_secs = %seconds, version = crate::version(), "starting heartbeat");
         loop {
             let opened = shutdown.or(self.open_stream()).await;
             let (end, lived) = match opened {
@@ -114,6 +114,7 @@ impl Agent {
         info!(agent_id = self.state.agent_id.as_str(), "heartbeat stream opened");
         self.connected(&stream);
         self.obey(answer);
+        self.update.obey(answer, || stream.releases());
         let mut ticker = self.ticker();
         let refresh_at = self.token_since + self.timing.token_refresh;
         let mut errands = Errands::new(Backoff::new(&self.timing), refresh_at, self.timing.errand_retry);
@@ -142,6 +143,7 @@ impl Agent {
                             self.delivered(cargo);
                         }
                         self.obey(&message);
+                        self.update.obey(&message, || stream.releases());
                     }
                     Ok(None) => ended = Some(End::Closed),
                     Err(status) => ended = Some(End::Failed(status)),
@@ -170,6 +172,7 @@ impl Agent {
                     self.send(&mut stream, report);
                 }
                 () = self.work.token_wanted() => errands.refresh_soon(),
+                () = self.pressure.notified() => self.shed(),
             }
         }
     }
@@ -188,6 +191,7 @@ impl Agent {
         });
         report.pinned_server_cert_fingerprint.clone_from(&self.web_fingerprint);
         report.capabilities = self.work.capabilities();
+        self.update.report(&mut report);
         self.last_report = report.clone();
         report
     }

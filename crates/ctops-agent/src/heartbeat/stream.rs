@@ -10,7 +10,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
 use super::delivery::InFlight;
-use crate::dial::{Client, Connection};
+use crate::dial::{Client, Connection, Releases};
 
 /// Reports on their way; when the server takes none for as long, newer ones are left out instead of piling up.
 const QUEUED: usize = 4;
@@ -71,6 +71,11 @@ impl Stream {
     /// Makes calls on the same connection.
     pub(crate) fn client(&self) -> Client {
         self.connection.client.clone()
+    }
+
+    /// Fetches releases on the same connection.
+    pub(crate) fn releases(&self) -> Releases {
+        self.connection.releases.clone()
     }
 
     /// Sends a report; `false` if too many are waiting already.

@@ -118,7 +118,7 @@ pub fn install(
     let config_path = layout.path(DEFAULT_CONFIG);
     let present = config::load_for_installer(&config_path, ACCOUNT)?;
     let settings = Settings::resolve(&present, environment, flags)?;
-    let unit_text = unit::text(account, &settings.data_dir)?;
+    let unit_text = unit::text(account, &settings.data_dir, settings.allowance)?;
     let authorities = read_authorities(&settings, &present)?;
 
     if layout.path(UNIT).exists() {
@@ -171,14 +171,10 @@ pub fn uninstall(layout: &Layout) -> Result<(), InstallError> {
         for file in DATA_FILES {
             files::remove_if_present(&other.join(file)).during("removing the data")?;
         }
+        remove_tree(&other.join(crate::update::PROGRAM_DIR)).during("removing updated programs")?;
         remove_if_empty(&other).during("removing the data")?;
     }
-    match fs::remove_dir_all(layout.path(DEFAULT_DATA_DIR)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(error).during("removing the data");
-        }
-        _ => {}
-    }
+    remove_tree(&layout.path(DEFAULT_DATA_DIR)).during("removing the data")?;
     remove_configuration(layout).during("removing the configuration")?;
     remove_if_empty(&layout.path(STATE_DIR)).during("removing the data")?;
     remove_if_empty(&layout.path(CONFIG_DIR)).during("removing the configuration")?;
@@ -250,6 +246,9 @@ fn merged(settings: &Settings, present: &ConfigFile, copied: bool) -> ConfigFile
             heartbeat_interval_secs: (seconds != default).then_some(seconds),
             tags: settings.tags.iter().map(|tag| format!("{}={}", tag.key, tag.value)).collect(),
             allow_tasks: present.agent.allow_tasks.clone(),
+            update_public_key: present.agent.update_public_key.clone(),
+            memory_limit_mb: present.agent.memory_limit_mb,
+            cpu_limit_percent: present.agent.cpu_limit_percent,
         },
     }
 }
@@ -290,6 +289,13 @@ fn remove_configuration(layout: &Layout) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+fn remove_tree(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn remove_if_empty(path: &Path) -> io::Result<()> {

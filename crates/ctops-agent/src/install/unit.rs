@@ -5,17 +5,24 @@ use std::path::Path;
 use super::layout::{ACCOUNT, BINARY};
 use super::{Account, InstallError};
 use crate::flags::DEFAULT_CONFIG;
+use crate::watchdog::{Allowance, DEFAULT_CPU_PERCENT};
+
+/// What systemd grants beyond the limit that the agent keeps by itself, MiB: the page cache counts there too.
+const MEMORY_RESERVE_MIB: u64 = 32;
 
 /// The unit of a service that runs as `account` and may write `data_dir` only.
 ///
 /// The sandbox leaves open what the agent reads: `/proc` of all processes and the sizes of all file systems. Hence
-/// `ProtectHome=read-only`, not `yes`, which would hide a `/home` of its own.
+/// `ProtectHome=read-only`, not `yes`, which would hide a `/home` of its own. Updated programs lie in the data directory,
+/// so the program in `/usr/local/bin` stays out of reach.
 ///
 /// # Errors
 /// When `data_dir` cannot be written in a unit.
-pub(super) fn text(account: Account, data_dir: &Path) -> Result<String, InstallError> {
+pub(super) fn text(account: Account, data_dir: &Path, allowance: Allowance) -> Result<String, InstallError> {
     let data_dir = quoted(data_dir)?;
     let revoked = crate::EXIT_REVOKED;
+    let memory = (allowance.memory_bytes >> 20) + MEMORY_RESERVE_MIB;
+    let cpu = allowance.cpu_percent.max(DEFAULT_CPU_PERCENT);
     let user = match account {
         Account::Root => String::new(),
         Account::Service => format!("User={ACCOUNT}\nGroup={ACCOUNT}\n"),
@@ -37,8 +44,8 @@ StandardOutput=journal
 StandardError=journal
 {user}\
 UMask=0077
-MemoryMax=64M
-CPUQuota=20%
+MemoryMax={memory}M
+CPUQuota={cpu}%
 TasksMax=64
 NoNewPrivileges=yes
 CapabilityBoundingSet=
@@ -86,7 +93,7 @@ mod tests {
     /// Spec: agents-enrolment 25
     #[test]
     fn unit_when_written_then_restarts_always_but_not_after_a_revocation() {
-        let unit = text(Account::Service, Path::new("/var/lib/ct-ops/agent")).unwrap();
+        let unit = text(Account::Service, Path::new("/var/lib/ct-ops/agent"), Allowance::default()).unwrap();
         for line in [
             "ExecStart=/usr/local/bin/ct-ops-agent -config /etc/ct-ops/agent.toml",
             "Restart=always",
@@ -94,6 +101,8 @@ mod tests {
             "RestartPreventExitStatus=3",
             "User=ct-ops",
             "Group=ct-ops",
+            "MemoryMax=96M",
+            "CPUQuota=20%",
             "NoNewPrivileges=yes",
             "ProtectSystem=strict",
             "ReadWritePaths=\"/var/lib/ct-ops/agent\"",
@@ -101,19 +110,19 @@ mod tests {
         ] {
             assert!(unit.lines().any(|found| found == line), "{line}");
         }
-        let as_root = text(Account::Root, Path::new("/var/lib/ct-ops/agent")).unwrap();
+        let as_root = text(Account::Root, Path::new("/var/lib/ct-ops/agent"), Allowance::default()).unwrap();
         assert!(!as_root.contains("User=") && as_root.contains("StandardError=journal\nUMask=0077\n"));
     }
 
     #[test]
     fn data_directory_when_it_could_break_the_unit_then_is_refused() {
         assert!(
-            text(Account::Root, Path::new("/srv/50%/my data"))
+            text(Account::Root, Path::new("/srv/50%/my data"), Allowance::default())
                 .unwrap()
                 .contains("ReadWritePaths=\"/srv/50%%/my data\"")
         );
         for bad in ["relative", "/a\nUser=root", "/a\"b", "/a\\b"] {
-            assert!(text(Account::Root, Path::new(bad)).is_err(), "{bad:?}");
+            assert!(text(Account::Root, Path::new(bad), Allowance::default()).is_err(), "{bad:?}");
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ctops_proto::agent::Tag;
 use ctops_proto::limits;
+use ctops_proto::release::{self, PUBLIC_KEY_BYTES};
 use rustls_pki_types::ServerName;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
@@ -14,6 +15,7 @@ use tracing::warn;
 use crate::config::{AllowTasks, ConfigFile};
 use crate::flags::Flags;
 use crate::tags;
+use crate::watchdog::{self, Allowance};
 
 /// Where the agent keeps identity and state unless told otherwise.
 pub const DEFAULT_DATA_DIR: &str = "/var/lib/ct-ops/agent";
@@ -100,6 +102,10 @@ pub struct Settings {
     pub tags: Vec<Tag>,
     /// Which tasks of the server this host accepts; all unless its file says otherwise.
     pub allow_tasks: AllowTasks,
+    /// Public key that updates must be signed with instead of the built-in one.
+    pub update_key: Option<[u8; PUBLIC_KEY_BYTES]>,
+    /// What the agent itself may use.
+    pub allowance: Allowance,
 }
 
 /// Settings the agent cannot work with.
@@ -114,6 +120,12 @@ pub enum SettingsError {
     /// Not a number of seconds in the allowed range.
     #[error("heartbeat interval {0} is not a number of seconds from 5 to 300")]
     Interval(String),
+    /// Not a public key.
+    #[error("agent.update_public_key is not 64 hex digits")]
+    UpdateKey,
+    /// A limit out of range.
+    #[error("agent.memory_limit_mb must be 8 to 4096 and agent.cpu_limit_percent 1 to 1600")]
+    Allowance,
 }
 
 /// Looks up an environment variable.
@@ -158,6 +170,8 @@ impl Settings {
             heartbeat_interval: interval(file, &variable)?,
             tags: merged_tags(file, &variable, flags),
             allow_tasks: file.agent.allow_tasks.clone().unwrap_or(AllowTasks::All(true)),
+            update_key: update_key(file)?,
+            allowance: allowance(file)?,
         })
     }
 }
@@ -186,6 +200,21 @@ pub(crate) fn token(
     let old = present(&file.agent.org_token)?;
     warn!("agent.org_token is deprecated, use agent.enrolment_token");
     Some(old)
+}
+
+fn update_key(file: &ConfigFile) -> Result<Option<[u8; PUBLIC_KEY_BYTES]>, SettingsError> {
+    let text = file.agent.update_public_key.as_deref().filter(|text| !text.trim().is_empty());
+    text.map(release::parse_key).transpose().map_err(|_| SettingsError::UpdateKey)
+}
+
+fn allowance(file: &ConfigFile) -> Result<Allowance, SettingsError> {
+    let memory = file.agent.memory_limit_mb.unwrap_or(watchdog::DEFAULT_MEMORY_MIB);
+    let cpu_percent = file.agent.cpu_limit_percent.unwrap_or(watchdog::DEFAULT_CPU_PERCENT);
+    if watchdog::MEMORY_MIB.contains(&memory) && watchdog::CPU_PERCENT.contains(&cpu_percent) {
+        Ok(Allowance { memory_bytes: memory << 20, cpu_percent })
+    } else {
+        Err(SettingsError::Allowance)
+    }
 }
 
 fn interval(file: &ConfigFile, variable: &dyn Fn(&str) -> Option<String>) -> Result<Duration, SettingsError> {

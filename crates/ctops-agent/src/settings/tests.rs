@@ -18,6 +18,7 @@ fn file() -> ConfigFile {
             heartbeat_interval_secs: Some(60),
             tags: vec!["env=file".to_owned(), "site=a".to_owned()],
             allow_tasks: None,
+            ..AgentSection::default()
         },
     }
 }
@@ -162,4 +163,26 @@ proptest! {
             prop_assert_eq!(address.to_string().parse::<Address>().unwrap(), address);
         }
     }
+}
+
+/// Spec: agents-enrolment 28
+#[test]
+fn update_key_and_limits_when_given_then_are_checked() {
+    let resolved = |adjust: fn(&mut AgentSection)| {
+        let mut file = file();
+        adjust(&mut file.agent);
+        Settings::resolve(&file, &|_| None, &Flags::default())
+    };
+    let plain = resolved(|_| ()).unwrap();
+    assert_eq!((plain.update_key, plain.allowance.memory_bytes), (None, 64 << 20));
+    let settings = resolved(|agent| {
+        agent.update_public_key = Some("AB".repeat(32));
+        (agent.memory_limit_mb, agent.cpu_limit_percent) = (Some(8), Some(100));
+    })
+    .unwrap();
+    assert_eq!(settings.update_key, Some([0xab; 32]));
+    assert_eq!((settings.allowance.memory_bytes, settings.allowance.cpu_percent), (8 << 20, 100));
+    assert!(resolved(|agent| agent.update_public_key = Some("abc".to_owned())).is_err());
+    assert!(resolved(|agent| agent.memory_limit_mb = Some(7)).is_err());
+    assert!(resolved(|agent| agent.cpu_limit_percent = Some(0)).is_err());
 }
