@@ -16,6 +16,7 @@
 //! | `stream` | one heartbeat stream: authenticate once, validate, publish, acknowledge |
 //! | `validate` | what is accepted from a heartbeat: pure |
 //! | `signals` | hands notifications of the database to streams and waiting calls |
+//! | `work` | asks features what they have for connected agents, and hands it to the streams |
 //! | `node` | what all connections share; the node's lease |
 //!
 //! Invariants:
@@ -39,6 +40,7 @@ mod stream;
 mod tasks;
 pub mod tls;
 mod validate;
+mod work;
 
 pub use limits::Limits;
 pub use measure::describe_metrics;

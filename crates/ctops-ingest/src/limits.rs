@@ -21,6 +21,10 @@ pub struct Limits {
     pub revocation_poll: Duration,
     /// Time for streams to end on shutdown (security 17).
     pub drain: Duration,
+    /// Longest time over which the ends of streams are spread on shutdown, so that other nodes are not flooded.
+    pub spread: Duration,
+    /// Time that agents get to find another node before their leases end on shutdown. Nothing when there is no other node.
+    pub handover: Duration,
 }
 
 impl Default for Limits {
@@ -34,6 +38,8 @@ impl Default for Limits {
             in_flight: 16,
             revocation_poll: Duration::from_secs(3),
             drain: Duration::from_secs(30),
+            spread: Duration::from_secs(5),
+            handover: Duration::ZERO,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What all connections of this node share, and the node's own lease.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ctops_base::Problem;
 use ctops_fleet::agents::{AgentDeps, NODE_LEASE_RENEWAL, NodeLease, NodeRenewal};
@@ -8,15 +9,20 @@ use ctops_pg::notify::Notifications;
 use ctops_queue::Queue;
 use ctops_slice::AgentWork;
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::limits::Limits;
 use crate::listener;
 use crate::measure;
 use crate::signals::{self, Waiting};
-use crate::stream::{LiveStreams, Signal};
+use crate::stream::{Departed, LiveStreams, Signal};
 use crate::tasks::Tasks;
 use crate::tls::TlsMaterial;
+use crate::work::{self, Board};
+
+/// Time for the last announcement of a node that stops.
+const LAST_ANNOUNCEMENT: Duration = Duration::from_secs(5);
 
 /// Why a node cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +58,12 @@ pub(crate) struct Node {
     pub(crate) limits: Limits,
     pub(crate) lease: NodeLease,
     pub(crate) streams: LiveStreams,
+    pub(crate) departed: Departed,
     pub(crate) waiting: Waiting,
+    /// Features that have work for agents.
+    pub(crate) work: Vec<Arc<dyn AgentWork>>,
+    /// Questions to them.
+    pub(crate) board: Board,
     /// Connections and streams; empty when the node has stopped.
     pub(crate) tasks: Tasks,
     /// No new work.
@@ -68,7 +79,7 @@ impl Ingest {
     /// # Errors
     /// [`IngestError`] when the node cannot start. Later failures of database or queue do not stop it.
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> Result<(), IngestError> {
-        let Self { agents, queue, notifications, tls, work: _, node_name, limits } = self;
+        let Self { agents, queue, notifications, tls, work: features, node_name, limits } = self;
         // Subscribed before the list is read, so that no revocation falls between the two.
         let notices = notifications.subscribe();
         let revocations = signals::Revocations::load(&agents, &tls).await.map_err(IngestError::Start)?;
@@ -83,7 +94,10 @@ impl Ingest {
             limits,
             lease,
             streams: LiveStreams::new(),
+            departed: Departed::default(),
             waiting: Waiting::default(),
+            work: features,
+            board: Board::default(),
             tasks: Tasks::new(),
             stopping: shutdown,
             killed: CancellationToken::new(),
@@ -92,6 +106,7 @@ impl Ingest {
         let finished = CancellationToken::new();
         let background = Tasks::new();
         background.spawn(signals::run(Arc::clone(&node), notices, revocations, finished.clone()));
+        background.spawn(work::run(Arc::clone(&node), finished.clone()));
         background.spawn(keep_lease(Arc::clone(&node), finished.clone()));
 
         listener::accept(&node, listener).await;
@@ -112,12 +127,25 @@ impl Ingest {
 
 impl Node {
     async fn drain(&self) {
-        self.streams.close();
+        let deadline = Instant::now() + self.limits.drain;
         self.waiting.wake_all();
-        if tokio::time::timeout(self.limits.drain, self.tasks.finished()).await.is_err() {
+        let ended = async {
+            self.streams.close(self.limits.spread).await;
+            self.tasks.finished().await;
+        };
+        if tokio::time::timeout_at(deadline, ended).await.is_err() {
             tracing::warn!(tasks = self.tasks.running(), "streams did not end in time and were cut");
         }
         self.killed.cancel();
+        if self.departed.is_empty() {
+            return;
+        }
+        tokio::time::sleep(self.limits.handover).await;
+        let announced =
+            tokio::time::timeout(LAST_ANNOUNCEMENT, self.departed.announce(self.queue.as_ref())).await;
+        if !matches!(announced, Ok(Ok(()))) {
+            tracing::warn!("the ends of leases were not announced; they end with the lease of this node");
+        }
     }
 }
 

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ctops_base::Problem;
-use ctops_fleet::agents::{AgentDeps, AgentSignal, RevokedSerial, revoked_serials};
+use ctops_fleet::agents::{AgentDeps, AgentSignal, RevokedSerial, SupersededSessions, revoked_serials};
 use ctops_pg::notify::{self, Notice};
+use ctops_slice::agents::WorkNotice;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
@@ -149,6 +150,7 @@ pub(crate) async fn run(
                 Ok(Notice::Reconnected) | Err(RecvError::Lagged(_)) => {
                     revocations.refresh(&node).await;
                     node.waiting.wake_all();
+                    node.board.ask_all();
                 }
                 // The listening connection was shut down; the ticks go on.
                 Err(RecvError::Closed) => listening = false,
@@ -158,6 +160,17 @@ pub(crate) async fn run(
 }
 
 async fn deliver(node: &Node, revocations: &mut Revocations, payload: &str) {
+    if let Some(superseded) = SupersededSessions::parse(payload) {
+        if superseded.node_id == node.lease.id() {
+            node.streams.post_superseded(&superseded.sessions.into_iter().collect());
+        }
+        return;
+    }
+    match WorkNotice::parse(payload) {
+        Some(WorkNotice::Hosts(hosts)) => return node.board.ask(hosts),
+        Some(WorkNotice::Org(org_id)) => return node.board.ask_org(org_id),
+        None => {}
+    }
     match AgentSignal::parse(payload) {
         Some(AgentSignal::Approved(agent_id)) => node.waiting.wake(&agent_id),
         Some(AgentSignal::Revoked(agent_id)) => {

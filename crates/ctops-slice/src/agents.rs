@@ -95,8 +95,6 @@ pub struct ConnectedAgent {
     pub config_revision: u64,
     /// Lower-case hex SHA-256 of the web certificate it has pinned, or empty.
     pub pinned_certificate: String,
-    /// The stream was just opened: what is not remembered by agents over a restart must be sent in full.
-    pub just_connected: bool,
 }
 
 /// Work that a feature has for agents.
@@ -105,12 +103,19 @@ pub trait AgentWork: Send + Sync {
     /// Name in logs and metrics.
     fn name(&self) -> &'static str;
 
-    /// What waits for these agents: responses with only this feature's fields set (`ok` is set by ingest), each below
-    /// 4 MiB encoded, sent in this order; an agent may get several. Asks the database once for all agents.
+    /// Everything that waits for these agents; it replaces what was answered before and has not been sent yet. Responses
+    /// have only this feature's fields set (`ok` is set by ingest), are below 4 MiB encoded and sent in this order; an
+    /// agent may get several. Asks the database once for all agents.
     ///
     /// # Errors
     /// Whatever stopped it. Ingest logs it and asks again soon.
     async fn pending(&self, agents: &[ConnectedAgent]) -> Result<Vec<(Uuid, HeartbeatResponse)>, Problem>;
+
+    /// Whether an answer for a host that equals the one before on the same stream must be sent again. Usually it need not:
+    /// a stream loses nothing, and a new stream gets everything.
+    fn repeats(&self) -> bool {
+        false
+    }
 }
 
 /// Takes a feature's part of what agents delivered.

@@ -1,12 +1,13 @@
 //! Announces on the queue that an agent's lease began or ended.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use ctops_fleet::agents::LeaseEnd;
 use ctops_proto::queue::StatusChange;
 use ctops_proto::queue::status_change::Kind;
-use ctops_queue::{PublishError, Topic};
+use ctops_queue::{PublishError, Queue, Topic};
 use prost::Message;
 use uuid::Uuid;
 
@@ -40,6 +41,37 @@ pub(super) async fn end(node: &Node, agent: &Agent, session_id: Uuid, reason: Le
         tracing::warn!(agent.id = %agent.agent_id, %error, "the end of a lease could not be announced yet");
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// The announcement of an end, to be made by [`Departed::announce`].
+pub(super) fn ended(node: &Node, agent: &Agent, session_id: Uuid, reason: LeaseEnd) -> StatusChange {
+    change(node, agent, session_id, Kind::LeaseEnded, reason.as_str(), 0)
+}
+
+/// Leases whose streams ended because the node stops. Their ends are announced together, last of all: of an agent that has
+/// a newer stream on another node by then, the end changes nothing.
+#[derive(Default)]
+pub(crate) struct Departed(Mutex<Vec<StatusChange>>);
+
+impl Departed {
+    pub(super) fn add(&self, end: StatusChange) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(end);
+    }
+
+    /// Whether there is nothing to announce.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// Announces all ends. What cannot be announced ends with the node's own lease.
+    pub(crate) async fn announce(&self, queue: &dyn Queue) -> Result<(), PublishError> {
+        let ends = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let record = |end: &StatusChange| {
+            let host_id: Uuid = end.host_id.parse().unwrap_or_default();
+            (Bytes::copy_from_slice(host_id.as_bytes()), Bytes::from(end.encode_to_vec()))
+        };
+        queue.publish_many(Topic::AGENT_STATUS, ends.iter().map(record).collect()).await
     }
 }
 

@@ -1,73 +1,24 @@
-//! The streams that are open on this node, one per agent, and what others tell them.
+//! The streams that are open on this node, one per agent, found by agent and by host.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use tokio::sync::Notify;
+use ctops_proto::agent::HeartbeatResponse;
+use ctops_slice::ConnectedAgent;
+use uuid::Uuid;
 
+use super::mailbox::{Mailbox, Signal};
 use crate::tls::RevokedSerials;
+use crate::work::Asked;
 
 /// How many agents can begin a lease at the same moment; more wait for each other's queue append.
 const GATES: usize = 256;
 
-/// Something a stream is told. Several may wait at once; repeated ones count once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Signal {
-    /// A newer stream of the same agent took over.
-    Superseded = 1,
-    /// The agent or its certificate was revoked.
-    Revoked = 2,
-    /// A newer certificate may wait in the database.
-    Certificate = 4,
-    /// The node's lease had lapsed: announce the stream again.
-    BeginAgain = 8,
-    /// The node stops.
-    Shutdown = 16,
-}
-
-/// Signals that wait for a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Signals(u8);
-
-impl Signals {
-    pub(crate) fn has(self, signal: Signal) -> bool {
-        self.0 & signal as u8 != 0
-    }
-}
-
-/// Where a stream is reached while it lives.
-#[derive(Debug)]
-pub(crate) struct Mailbox {
-    agent_id: String,
-    serial_hex: String,
-    waiting: AtomicU8,
-    wake: Notify,
-}
-
-impl Mailbox {
-    pub(crate) fn new(agent_id: String, serial_hex: String) -> Arc<Self> {
-        Arc::new(Self { agent_id, serial_hex, waiting: AtomicU8::new(0), wake: Notify::new() })
-    }
-
-    pub(crate) fn post(&self, signal: Signal) {
-        self.waiting.fetch_or(signal as u8, Ordering::AcqRel);
-        self.wake.notify_one();
-    }
-
-    /// Waits until something was posted, and takes all of it. Safe to cancel: nothing is taken before it is returned.
-    pub(crate) async fn receive(&self) -> Signals {
-        loop {
-            let waiting = self.waiting.swap(0, Ordering::AcqRel);
-            if waiting != 0 {
-                return Signals(waiting);
-            }
-            self.wake.notified().await;
-        }
-    }
-}
+/// Streams end in groups of at least this many when the node stops, with this pause in between: 500 a second.
+const CLOSED_AT_A_TIME: usize = 10;
+const CLOSING_STEP: Duration = Duration::from_millis(20);
 
 /// All open streams of this node.
 pub(crate) struct LiveStreams {
@@ -79,6 +30,7 @@ pub(crate) struct LiveStreams {
 #[derive(Default)]
 struct Registered {
     streams: HashMap<String, Arc<Mailbox>>,
+    by_host: HashMap<Uuid, Arc<Mailbox>>,
     closing: bool,
 }
 
@@ -105,6 +57,7 @@ impl LiveStreams {
         if registered.closing {
             mailbox.post(Signal::Shutdown);
         }
+        registered.by_host.insert(mailbox.host_id, Arc::clone(mailbox));
         if let Some(older) = registered.streams.insert(mailbox.agent_id.clone(), Arc::clone(mailbox))
             && !Arc::ptr_eq(&older, mailbox)
         {
@@ -123,6 +76,34 @@ impl LiveStreams {
         if registered.streams.get(&mailbox.agent_id).is_some_and(|live| Arc::ptr_eq(live, mailbox)) {
             registered.streams.remove(&mailbox.agent_id);
         }
+        if registered.by_host.get(&mailbox.host_id).is_some_and(|live| Arc::ptr_eq(live, mailbox)) {
+            registered.by_host.remove(&mailbox.host_id);
+        }
+    }
+
+    /// The agents that a question is about, as far as they are connected here.
+    pub(crate) fn connected(&self, asked: &Asked) -> Vec<ConnectedAgent> {
+        let registered = self.lock();
+        if asked.all || !asked.orgs.is_empty() {
+            let all = registered.by_host.values();
+            return all
+                .filter(|mailbox| asked.names(mailbox.host_id, mailbox.org_id))
+                .map(|mailbox| mailbox.agent())
+                .collect();
+        }
+        asked.hosts.iter().filter_map(|host_id| registered.by_host.get(host_id)).map(|m| m.agent()).collect()
+    }
+
+    /// Gives work to the stream of a host's agent; see [`Mailbox::give`]. False when it has none here.
+    pub(crate) fn give(
+        &self,
+        host_id: Uuid,
+        feature: usize,
+        parcel: Vec<HeartbeatResponse>,
+        repeats: bool,
+    ) -> bool {
+        let mailbox = self.lock().by_host.get(&host_id).map(Arc::clone);
+        mailbox.is_some_and(|mailbox| mailbox.give(feature, parcel, repeats))
     }
 
     /// Tells the stream of one agent, if it has one here.
@@ -147,10 +128,31 @@ impl LiveStreams {
             .for_each(|mailbox| mailbox.post(Signal::Revoked));
     }
 
-    /// Tells every stream, present and future, that the node stops.
-    pub(crate) fn close(&self) {
-        self.lock().closing = true;
-        self.post_all(Signal::Shutdown);
+    /// Tells the streams that were announced under these sessions that other nodes hold their agents now.
+    pub(crate) fn post_superseded(&self, sessions: &HashSet<Uuid>) {
+        let registered = self.lock();
+        registered
+            .streams
+            .values()
+            .filter(|mailbox| mailbox.is_announced_as_one_of(sessions))
+            .for_each(|mailbox| mailbox.post(Signal::Superseded));
+    }
+
+    /// Tells every stream that the node stops: future ones at once, present ones one after another, at most over `spread`.
+    pub(crate) async fn close(&self, spread: Duration) {
+        let present: Vec<Arc<Mailbox>> = {
+            let mut registered = self.lock();
+            registered.closing = true;
+            registered.streams.values().map(Arc::clone).collect()
+        };
+        let steps = (spread.as_millis() / CLOSING_STEP.as_millis()).max(1);
+        let at_a_time = present.len().div_ceil(usize::try_from(steps).unwrap_or(1)).max(CLOSED_AT_A_TIME);
+        for (number, group) in present.chunks(at_a_time).enumerate() {
+            if number > 0 {
+                tokio::time::sleep(CLOSING_STEP).await;
+            }
+            group.iter().for_each(|mailbox| mailbox.post(Signal::Shutdown));
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Registered> {
@@ -160,11 +162,13 @@ impl LiveStreams {
 
 #[cfg(test)]
 mod tests {
+    use super::super::mailbox::Signals;
     use super::*;
     use futures_util::FutureExt;
 
     fn mailbox(agent: &str, serial: &str) -> Arc<Mailbox> {
-        Mailbox::new(agent.to_owned(), serial.to_owned())
+        let number = u128::from(agent.as_bytes()[0]);
+        super::super::mailbox::tests::mailbox(agent, serial, number, number % 2)
     }
 
     fn received(mailbox: &Mailbox) -> Option<Signals> {
@@ -172,16 +176,22 @@ mod tests {
     }
 
     #[test]
-    fn receive_gives_everything_that_was_posted_once() {
-        let mailbox = mailbox("a", "1");
-        assert_eq!(received(&mailbox), None);
-        mailbox.post(Signal::Certificate);
-        mailbox.post(Signal::Certificate);
-        mailbox.post(Signal::BeginAgain);
-        let signals = received(&mailbox);
-        assert!(signals.is_some_and(|s| s.has(Signal::Certificate) && s.has(Signal::BeginAgain)));
-        assert!(signals.is_some_and(|s| !s.has(Signal::Revoked)));
-        assert_eq!(received(&mailbox), None);
+    fn connected_finds_live_agents_by_host_and_organisation() {
+        let live = LiveStreams::new();
+        let (a, b, c) = (mailbox("a", "1"), mailbox("b", "2"), mailbox("c", "3"));
+        [&a, &b, &c].into_iter().for_each(|mailbox| live.enter(mailbox));
+        live.leave(&c);
+        let found = |asked: Asked| {
+            let mut ids: Vec<_> = live.connected(&asked).into_iter().map(|agent| agent.agent_id).collect();
+            ids.sort_unstable();
+            ids.join(",")
+        };
+        let hosts = [a.host_id, c.host_id].into();
+        assert_eq!(found(Asked { hosts, ..Asked::default() }), "a", "c has left");
+        assert_eq!(found(Asked { orgs: [b.org_id].into(), ..Asked::default() }), "b");
+        assert_eq!(found(Asked { all: true, ..Asked::default() }), "a,b");
+        assert!(live.give(a.host_id, 0, vec![HeartbeatResponse::default()], false));
+        assert!(!live.give(c.host_id, 0, vec![HeartbeatResponse::default()], false));
     }
 
     /// Spec: hosts 4
@@ -214,12 +224,43 @@ mod tests {
         assert!(received(&bad).is_some_and(|s| s.has(Signal::Revoked)));
     }
 
-    #[test]
-    fn enter_after_close_is_told_to_stop_at_once() {
+    #[tokio::test]
+    async fn enter_after_close_is_told_to_stop_at_once() {
         let live = LiveStreams::new();
-        live.close();
+        live.close(Duration::ZERO).await;
         let late = mailbox("a", "1");
         live.enter(&late);
         assert!(received(&late).is_some_and(|s| s.has(Signal::Shutdown)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn close_when_there_are_many_streams_then_ends_them_one_after_another_within_the_limit() {
+        let live = LiveStreams::new();
+        let open: Vec<_> = (0..1000).map(|n| mailbox(&n.to_string(), "1")).collect();
+        open.iter().for_each(|mailbox| live.enter(mailbox));
+        let told = || open.iter().filter(|mailbox| received(mailbox).is_some()).count();
+        let began = tokio::time::Instant::now();
+        let mut closing = Box::pin(live.close(Duration::from_secs(1)));
+        assert!(futures_util::poll!(&mut closing).is_pending());
+        assert_eq!(told(), 20, "a fiftieth at a time");
+        closing.await;
+        assert_eq!(told(), 980);
+        assert!(began.elapsed() <= Duration::from_secs(1));
+    }
+
+    /// Spec: hosts 4
+    #[test]
+    fn post_superseded_ends_only_the_announced_session_and_not_a_later_one() {
+        let live = LiveStreams::new();
+        let (one, two) = (mailbox("a", "1"), mailbox("b", "1"));
+        let (first, second) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        one.announced_as(first);
+        two.announced_as(first);
+        two.announced_as(second);
+        live.enter(&one);
+        live.enter(&two);
+        live.post_superseded(&HashSet::from([first]));
+        assert!(received(&one).is_some_and(|s| s.has(Signal::Superseded)));
+        assert_eq!(received(&two), None, "it was announced again in the meantime");
     }
 }

@@ -1,8 +1,10 @@
 //! One heartbeat stream: authenticate once, validate, publish, acknowledge.
 
+mod delivery;
 mod facts;
 mod lease;
 mod live;
+mod mailbox;
 mod replies;
 mod rhythm;
 mod session;
@@ -18,7 +20,9 @@ use crate::listener::Peer;
 use crate::measure;
 use crate::node::Node;
 use crate::status::{from_problem, from_transport};
-pub(crate) use live::{LiveStreams, Signal};
+pub(crate) use lease::Departed;
+pub(crate) use live::LiveStreams;
+pub(crate) use mailbox::Signal;
 pub(crate) use replies::ReplyStream;
 use session::Session;
 

@@ -1,5 +1,6 @@
 //! What goes back to the agent on its stream.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -16,6 +17,7 @@ const WAITING: usize = 32;
 enum Reply {
     Ack,
     Certificate(Box<Push>),
+    Work(Box<HeartbeatResponse>),
     End(Option<Box<Status>>),
 }
 
@@ -58,6 +60,15 @@ impl Replies {
         self.sender.send(push).await.map_err(|_| Gone)
     }
 
+    /// Sends the first of `waiting`, if any. Safe to cancel: nothing is taken then.
+    pub(super) async fn work(&self, waiting: &mut VecDeque<HeartbeatResponse>) -> Result<(), Gone> {
+        let permit = self.sender.reserve().await.map_err(|_| Gone)?;
+        if let Some(response) = waiting.pop_front() {
+            permit.send(Reply::Work(Box::new(response)));
+        }
+        Ok(())
+    }
+
     /// Ends the stream; without a status it ends with `OK`.
     pub(super) fn end(self, status: Option<Status>) {
         self.end.send(Reply::End(status.map(Box::new)));
@@ -93,6 +104,7 @@ impl Stream for ReplyStream {
                 agent_ca_cert_pem: push.agent_ca_pem,
                 ..Default::default()
             })),
+            Some(Reply::Work(response)) => Some(Ok(*response)),
             Some(Reply::End(status)) => {
                 self.ended = true;
                 status.map(|status| Err(*status))

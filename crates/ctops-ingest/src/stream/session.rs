@@ -1,5 +1,6 @@
 //! The life of one accepted stream.
 
+use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,8 +10,9 @@ use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use ctops_base::id::new_id;
 use ctops_fleet::agents::{ClientCertificate, LeaseEnd, stream_identity};
-use ctops_proto::agent::HeartbeatRequest;
-use ctops_proto::queue::Report;
+use ctops_proto::agent::{HeartbeatRequest, HeartbeatResponse};
+use ctops_proto::limits::MAX_RESPONSE_BYTES;
+use ctops_proto::queue::{AgentEvent, Report};
 use ctops_queue::{PublishError, Topic};
 use futures_util::stream::FuturesOrdered;
 use futures_util::{FutureExt, StreamExt};
@@ -19,11 +21,12 @@ use tokio::time::{Instant, Sleep};
 use tonic::{Status, Streaming};
 use uuid::Uuid;
 
+use super::delivery::DeliveryGate;
 use super::facts::FactsGate;
-use super::live::{Mailbox, Signal, Signals};
+use super::mailbox::{Mailbox, Signal, Signals};
 use super::replies::{Gone, Replies, ReplyStream};
 use super::rhythm::Rhythm;
-use super::{Agent, lease};
+use super::{Agent, delivery, lease};
 use crate::listener::Peer;
 use crate::measure;
 use crate::node::Node;
@@ -61,9 +64,15 @@ pub(super) struct Session {
     /// Arrival of the last report, milliseconds since the Unix epoch.
     last_received_ms: i64,
     facts: FactsGate,
+    delivery: DeliveryGate,
+    disk_pace: validate::DiskPace,
     in_flight: FuturesOrdered<Stored>,
     /// Reports that are durable but not acknowledged yet.
     unacknowledged: usize,
+    /// Work on its way to the agent.
+    outbox: VecDeque<HeartbeatResponse>,
+    /// The first report is acknowledged. Nothing else is sent before: some clients take the first answer for that.
+    greeted: bool,
     /// The newest certificate in the database when the stream opened.
     waiting_certificate: Option<ClientCertificate>,
     pushed_serial: Option<String>,
@@ -106,7 +115,7 @@ impl Session {
         waiting_certificate: Option<ClientCertificate>,
     ) -> Result<(Self, ReplyStream), Status> {
         let (replies, stream) = Replies::channel()?;
-        let mailbox = Mailbox::new(agent.agent_id.clone(), peer.certificate()?.serial_hex.clone());
+        let mailbox = Mailbox::new(delivery::unknown(&agent), peer.certificate()?.serial_hex.clone());
         let rhythm = Rhythm::new(Instant::now());
         let opened_at = node.agents.clock.now();
         let session = Self {
@@ -124,8 +133,12 @@ impl Session {
             rhythm,
             last_received_ms: 0,
             facts: FactsGate::default(),
+            delivery: DeliveryGate::default(),
+            disk_pace: validate::DiskPace::default(),
             in_flight: FuturesOrdered::new(),
             unacknowledged: 0,
+            outbox: VecDeque::new(),
+            greeted: false,
             waiting_certificate,
             pushed_serial: None,
         };
@@ -166,6 +179,7 @@ impl Session {
                     sent?;
                     self.acknowledged().await?;
                 }
+                sent = self.replies.work(&mut self.outbox), if self.greeted && !self.outbox.is_empty() => sent?,
                 message = self.inbound.message(), if may_read => match message {
                     Ok(Some(message)) => self.accept(message).await?,
                     Ok(None) => self.leaving = Some(End::Closed),
@@ -181,12 +195,21 @@ impl Session {
         // Always later than the report before: two reports of one second are told apart by their arrival.
         let received_at_ms = self.node.agents.clock.now_ms().max(self.last_received_ms + 1);
         self.last_received_ms = received_at_ms;
-        let checked = validate::heartbeat(&message, received_at_ms);
+        let mut checked = validate::heartbeat(&message, received_at_ms);
+        let mut results = validate::results(&message, received_at_ms);
+        self.mailbox.learn(|agent| delivery::learn(agent, &message, &checked.facts));
         drop(message);
         self.rhythm.heard(Instant::now(), checked.interval_seconds, self.lease.is_none());
         if checked.corrected {
             metrics::counter!(measure::CORRECTED).increment(1);
         }
+        if checked.late_dropped > 0 {
+            metrics::counter!(measure::LATE_DROPPED).increment(checked.late_dropped);
+        }
+        if results.dropped > 0 {
+            metrics::counter!(measure::RESULTS_DROPPED).increment(results.dropped);
+        }
+        self.disk_pace.add(&mut checked);
         let session_id = match self.lease {
             Some(session_id) => session_id,
             None => self.begin_lease().await?,
@@ -206,9 +229,12 @@ impl Session {
             is_sample: checked.is_sample,
             facts,
             session_id: session_id.to_string(),
-            ..Report::default()
+            measurements: checked.measurements,
+            late_samples: checked.late_samples,
         };
-        self.publish(&report);
+        self.delivery.admit(&mut results, Instant::now());
+        let events = delivery::events(&self.agent, received_at_ms, results);
+        self.publish(&report, &events);
         if self.must_renew(received_at_ms)? {
             self.leaving = Some(End::Renewal);
         }
@@ -224,13 +250,22 @@ impl Session {
         Ok(certificate.not_after - now < quarter && now - self.opened_at >= RENEWAL_PAUSE)
     }
 
-    fn publish(&mut self, report: &Report) {
+    /// Hands a report and its results to the queue; both must be durable before it is acknowledged.
+    fn publish(&mut self, report: &Report, events: &[AgentEvent]) {
         let queue = Arc::clone(&self.node.queue);
         let key = Bytes::copy_from_slice(self.agent.host_id.as_bytes());
         let payload = Bytes::from(report.encode_to_vec());
+        let events: Vec<_> =
+            events.iter().map(|event| (key.clone(), Bytes::from(event.encode_to_vec()))).collect();
         let began = Instant::now();
         self.in_flight.push_back(Box::pin(async move {
-            queue.publish(Topic::METRICS_RAW, key, payload).await.map(|()| began)
+            let report = queue.publish(Topic::METRICS_RAW, key, payload);
+            if events.is_empty() {
+                report.await?;
+            } else {
+                futures_util::future::try_join(report, queue.publish_many(Topic::EVENTS_RAW, events)).await?;
+            }
+            Ok(began)
         }));
     }
 
@@ -243,6 +278,7 @@ impl Session {
     /// After the first acknowledgement a certificate that waited when the stream opened is delivered.
     async fn acknowledged(&mut self) -> Result<(), End> {
         self.unacknowledged -= 1;
+        self.greeted = true;
         match self.waiting_certificate.take() {
             Some(certificate) => self.push(certificate).await,
             None => Ok(()),
@@ -256,11 +292,13 @@ impl Session {
             return Err(End::Superseded);
         }
         let session_id = new_id();
+        self.mailbox.announced_as(session_id);
         lease::begin(&self.node, &self.agent, session_id, self.rhythm.interval_seconds()).await?;
         self.node.streams.enter(&self.mailbox);
         drop(gate);
         self.entered = true;
         self.lease = Some(session_id);
+        self.node.board.ask([self.agent.host_id]);
         self.silence.as_mut().reset(self.rhythm.deadline());
         // A revocation that was announced before the stream could be reached must not be missed.
         if self.node.tls.revoked().contains(&self.peer.certificate().map_err(End::Failed)?.serial_hex) {
@@ -277,7 +315,11 @@ impl Session {
             return Err(End::Superseded);
         }
         if signals.has(Signal::Shutdown) {
-            return Err(End::Shutdown);
+            // Everything that was read is acknowledged first; the node's own limit is the only one.
+            self.leaving.get_or_insert(End::Shutdown);
+        }
+        if signals.has(Signal::Work) {
+            self.take_work();
         }
         if signals.has(Signal::BeginAgain) && self.lease.is_some() {
             self.begin_lease().await?;
@@ -297,6 +339,19 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// Takes work out of the mailbox. What has not been sent yet stays in front: features may rely on their order.
+    fn take_work(&mut self) {
+        for mut response in self.mailbox.take_work() {
+            response.ok = true;
+            let size = response.encoded_len();
+            if size < MAX_RESPONSE_BYTES {
+                self.outbox.push_back(response);
+            } else {
+                tracing::error!(agent.id = %self.agent.agent_id, size, "work for an agent is too large to be sent");
+            }
+        }
     }
 
     /// Delivers `certificate` if the agent needs it. Agents of the original product end their process when they receive
@@ -332,11 +387,9 @@ impl Session {
         }
     }
 
-    /// Acknowledges what becomes durable in a short time, announces the end and tells the agent.
-    async fn finish(mut self, end: End) {
-        if matches!(end, End::Shutdown) {
-            let _out_of_time = tokio::time::timeout(LAST_WORDS, self.settle()).await;
-        }
+    /// Announces the end and tells the agent. When the node stops, the agent is told first and gets time to find another
+    /// node: if it does, its host is never offline.
+    async fn finish(self, end: End) {
         let (label, reason, status) = match end {
             End::Closed => ("closed", Some(LeaseEnd::Closed), None),
             End::Broken(status) => ("broken", Some(LeaseEnd::Closed), Some(status)),
@@ -364,20 +417,16 @@ impl Session {
             replies.end(status);
             return;
         };
+        if matches!(reason, LeaseEnd::Shutdown) {
+            node.departed.add(lease::ended(&node, &agent, session_id, reason));
+            replies.end(status);
+            return;
+        }
         let mut announced = Box::pin(lease::end(&node, &agent, session_id, reason));
         let in_time = tokio::time::timeout(LAST_WORDS, &mut announced).await.is_ok();
         replies.end(status);
         if !in_time {
             announced.await;
-        }
-    }
-
-    async fn settle(&mut self) {
-        while let Some(Ok(began)) = self.in_flight.next().await {
-            self.stored(began);
-        }
-        while self.unacknowledged > 0 && self.replies.ack().await.is_ok() {
-            self.unacknowledged -= 1;
         }
     }
 }

@@ -12,8 +12,10 @@ use ctops_proto::limits::{
 };
 use ctops_proto::queue::{Disk, HostFacts, Interface, LateSample, Measurements};
 
+mod results;
 mod series;
 
+pub(crate) use results::{Results, results};
 pub(crate) use series::DiskPace;
 
 /// How far an agent's clock may be ahead before its time is replaced by ours, milliseconds.
@@ -65,10 +67,7 @@ pub(crate) fn heartbeat(message: &HeartbeatRequest, now_ms: i64) -> Checked {
     let mut notes = Notes::default();
     let absent = Absent::of(message);
     let (recorded_at_ms, clock_skewed) = recorded_at(message.timestamp_unix, now_ms);
-    let is_sample = !message.results_only
-        && message.query_results.is_empty()
-        && message.task_progress.is_empty()
-        && message.task_results.is_empty();
+    let is_sample = results::is_sample(message);
     let late_samples = notes.late_samples(&message.buffered_samples, now_ms);
     let vital = |notes: &mut Notes, is_absent: bool, percent: f32| {
         if is_absent { None } else { notes.percent(percent) }

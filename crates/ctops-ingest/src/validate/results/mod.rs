@@ -193,8 +193,7 @@ fn services(result: &AgentQueryResult) -> Vec<Service> {
 
 fn task(result: &AgentTaskResult) -> Option<TaskResult> {
     let json = &result.result_json;
-    let acceptable =
-        json.len() <= MAX_RESULT_JSON_BYTES && serde_json::from_str::<IgnoredAny>(json).is_ok();
+    let acceptable = json.len() <= MAX_RESULT_JSON_BYTES && serde_json::from_str::<IgnoredAny>(json).is_ok();
     Some(TaskResult {
         task_id: id(&result.task_id)?,
         task_type: clean(&result.task_type, MAX_NAME_CHARS),
@@ -218,9 +217,7 @@ fn host_keys(sent: &[SshHostKey], dropped: &mut u64) -> Option<SshHostKeys> {
             fingerprint_sha256: key.fingerprint_sha256.clone(),
         })
     });
-    keys.sort_by(|a, b| {
-        (&a.algorithm, &a.fingerprint_sha256).cmp(&(&b.algorithm, &b.fingerprint_sha256))
-    });
+    keys.sort_by(|a, b| (&a.algorithm, &a.fingerprint_sha256).cmp(&(&b.algorithm, &b.fingerprint_sha256)));
     keys.dedup();
     (!keys.is_empty()).then_some(SshHostKeys { keys })
 }

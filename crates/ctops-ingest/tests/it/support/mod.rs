@@ -67,7 +67,10 @@ impl TestNode {
     }
 
     /// A node whose agents have work, as the features that `work` makes say.
-    pub(crate) async fn with_work(limits: Limits, work: impl FnOnce(&Pool) -> Vec<Arc<dyn AgentWork>>) -> Self {
+    pub(crate) async fn with_work(
+        limits: Limits,
+        work: impl FnOnce(&Pool) -> Vec<Arc<dyn AgentWork>>,
+    ) -> Self {
         let db = TestDb::new().await;
         let pool = db.pool().clone();
         // The clients of these tests check certificates by the machine's clock.
