@@ -15,6 +15,7 @@ use tracing::warn;
 use crate::files;
 use crate::identity::Identity;
 use crate::leaf::{Leaf, MAX_PEM_BYTES};
+use crate::pushed::PushedConfig;
 
 /// Agent id and JWT.
 pub const STATE_FILE: &str = "agent_state.json";
@@ -24,6 +25,8 @@ pub const LEAF_FILE: &str = "agent_cert.pem";
 pub const AUTHORITY_FILE: &str = "agent_ca.pem";
 /// Certificate of the server's web address, pinned for downloads.
 pub const WEB_CERTIFICATE_FILE: &str = "server_cert.pem";
+/// The configuration the server pushed last.
+pub const CONFIG_FILE: &str = "agent_config.json";
 
 const MAX_STATE_BYTES: u64 = 64 * 1024;
 
@@ -85,6 +88,22 @@ impl DataDir {
     pub fn save_state(&self, state: &State) -> io::Result<()> {
         let text = serde_json::to_string_pretty(state)?;
         files::replace(&self.0.join(STATE_FILE), text.as_bytes(), 0o600)
+    }
+
+    /// The configuration the server pushed last; one that is missing or damaged counts as none, and the server pushes it
+    /// again.
+    pub fn load_config(&self) -> PushedConfig {
+        let stored = files::read_text_if_present(&self.0.join(CONFIG_FILE), MAX_STATE_BYTES).ok().flatten();
+        stored.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+    }
+
+    /// Stores `config`.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn save_config(&self, config: &PushedConfig) -> io::Result<()> {
+        let text = serde_json::to_string_pretty(config)?;
+        files::replace(&self.0.join(CONFIG_FILE), text.as_bytes(), 0o600)
     }
 
     /// The stored client certificate, if there is one that belongs to `identity`.
@@ -196,6 +215,21 @@ mod tests {
         for damaged in ["", "{", "[]", "{\"agent_id\": 5}"] {
             fs::write(data.path().join(STATE_FILE), damaged).unwrap();
             assert_eq!(data.load_state(), State::default(), "{damaged}");
+        }
+    }
+
+    /// Spec: agents-enrolment 32
+    #[test]
+    fn configuration_when_stored_then_comes_back_and_a_damaged_one_counts_as_none() {
+        let (_dir, data) = opened();
+        assert_eq!(data.load_config(), PushedConfig::default());
+        let config =
+            PushedConfig { revision: 9, interval_seconds: 60, collect_cpu: false, ..PushedConfig::default() };
+        data.save_config(&config).unwrap();
+        assert_eq!(data.load_config(), config);
+        for damaged in ["", "{}", "{\"revision\": -1}"] {
+            fs::write(data.path().join(CONFIG_FILE), damaged).unwrap();
+            assert_eq!(data.load_config(), PushedConfig::default(), "{damaged}");
         }
     }
 
