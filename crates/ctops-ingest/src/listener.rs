@@ -152,7 +152,9 @@ async fn speak(node: &Arc<Node>, tls: Box<TlsStream<TcpStream>>, peer: Arc<Peer>
         let node = Arc::clone(node);
         service_fn(move |request| {
             let (node, peer) = (Arc::clone(&node), Arc::clone(&peer));
-            async move { Ok::<_, Infallible>(rpc::answer(node, peer, request).await) }
+            // Boxed: the call's state is large and is gone once its stream runs, but would stay in the stream's task.
+            let answer = Box::pin(rpc::answer(node, peer, request));
+            async move { Ok::<_, Infallible>(answer.await) }
         })
     };
     let mut connection = pin!(http2_settings().serve_connection(TokioIo::new(tls), service));

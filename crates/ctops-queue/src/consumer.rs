@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::handler::{Handler, HandlerError, Parked, guarded};
 use crate::measure;
 use crate::offsets::{self, Place};
-use crate::queue::{Batch, Delivery, Origin, Position, Queue, QueueError, Record, Subscription};
+use crate::queue::{Batch, BatchLimits, Delivery, Origin, Position, Queue, QueueError, Record, Subscription};
 use crate::topic::Topic;
 
 /// First wait after a failure; doubles with each further one.
@@ -93,12 +93,16 @@ impl Runner {
             }
         };
         let limits = self.handler.limits();
+        let steady = BatchLimits { max_wait: limits.max_wait.max(self.handler.pace()), ..limits };
+        let mut is_steady = false;
         loop {
+            let limits = if is_steady { &steady } else { &limits };
             let delivery = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return,
-                delivery = subscription.next_batch(&limits) => delivery,
+                delivery = subscription.next_batch(limits) => delivery,
             };
+            is_steady = matches!(delivery, Ok(Delivery::Batch(_)));
             let done = match delivery {
                 Ok(delivery) => self.take(subscription.as_mut(), delivery).await,
                 Err(error) => self.queue_failed(&error).await,

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Poll;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use ctops_pg::Tx;
@@ -66,6 +67,13 @@ pub trait Handler: Send + Sync {
     /// How records are gathered; the default suits throughput.
     fn limits(&self) -> BatchLimits {
         BatchLimits::default()
+    }
+
+    /// While records keep coming, a batch stays open this long, so that a fleet with little to say does not cost a
+    /// transaction every few milliseconds. After a pause of [`BatchLimits::max_idle`] the first batch is gathered for
+    /// [`BatchLimits::max_wait`] only. Shorter than that has no effect.
+    fn pace(&self) -> Duration {
+        Duration::ZERO
     }
 
     /// Applies the records inside `tx`, which is committed together with the offset. Must have no effect outside of it

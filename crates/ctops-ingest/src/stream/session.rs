@@ -157,12 +157,13 @@ impl Session {
                 End::Failed(Status::internal("the stream failed"))
             }
         };
-        self.finish(end).await;
+        Box::pin(self.finish(end)).await;
         metrics::gauge!(measure::STREAMS).decrement(1);
     }
 
     async fn serve(&mut self, first: HeartbeatRequest) -> Result<std::convert::Infallible, End> {
-        self.accept(first).await?;
+        // Boxed, here and below: the state of a step must not take room in the task of every stream that waits.
+        Box::pin(self.accept(first)).await?;
         loop {
             let pending = self.in_flight.len() + self.unacknowledged;
             if pending == 0
@@ -173,15 +174,15 @@ impl Session {
             let may_read = self.leaving.is_none() && pending < self.node.limits.in_flight;
             tokio::select! {
                 biased;
-                signals = self.mailbox.receive() => self.obey(signals).await?,
+                signals = self.mailbox.receive() => Box::pin(self.obey(signals)).await?,
                 Some(stored) = self.in_flight.next(), if !self.in_flight.is_empty() => self.stored(stored?),
                 sent = self.replies.ack(), if self.unacknowledged > 0 => {
                     sent?;
-                    self.acknowledged().await?;
+                    Box::pin(self.acknowledged()).await?;
                 }
                 sent = self.replies.work(&mut self.outbox), if self.greeted && !self.outbox.is_empty() => sent?,
                 message = self.inbound.message(), if may_read => match message {
-                    Ok(Some(message)) => self.accept(message).await?,
+                    Ok(Some(message)) => Box::pin(self.accept(message)).await?,
                     Ok(None) => self.leaving = Some(End::Closed),
                     Err(status) => return Err(End::Broken(from_transport(status))),
                 },
