@@ -82,6 +82,13 @@ impl Registry {
         &self,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Values, Vec<Mistake>> {
+        let (values, mistakes) = self.examine(environment);
+        if mistakes.is_empty() { Ok(values) } else { Err(mistakes) }
+    }
+
+    /// Like [`Self::load`], for programs with checks of their own: what is in order, and all mistakes. A value that is
+    /// wrong counts as its default.
+    pub fn examine(&self, environment: impl IntoIterator<Item = (String, String)>) -> (Values, Vec<Mistake>) {
         let environment: BTreeMap<String, String> =
             environment.into_iter().filter(|(_, value)| !value.trim().is_empty()).collect();
         let mut mistakes = Vec::new();
@@ -92,19 +99,21 @@ impl Registry {
                     values.insert(setting.env, found);
                 }
                 Ok(None) => {}
-                Err(mistake) => mistakes.push(mistake),
+                Err(mistake) => {
+                    mistakes.push(mistake);
+                    if let Ok(Some(found)) = self.read(setting, &BTreeMap::new()) {
+                        values.insert(setting.env, found);
+                    }
+                }
             }
         }
         mistakes.extend(environment.keys().filter_map(|name| self.unknown(name)));
-        if !mistakes.is_empty() {
-            return Err(mistakes);
-        }
         let notes = environment
             .keys()
             .filter(|name| self.reserved.contains(&name.as_str()))
             .map(|name| format!("{name} is set but has no effect in this release"))
             .collect();
-        Ok(Values { registry: *self, values, notes })
+        (Values { registry: *self, values, notes }, mistakes)
     }
 
     fn read(

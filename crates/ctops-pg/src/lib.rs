@@ -16,4 +16,6 @@ pub mod partitions;
 mod pool;
 pub mod schema;
 
-pub use pool::{ConnectOptions, PgError, Pool, Tx, WEB_STATEMENT_TIMEOUT, connect, ping, server_version};
+pub use pool::{
+    ConnectOptions, PgError, Pool, Tx, WEB_STATEMENT_TIMEOUT, connect, ping, server_time, server_version,
+};

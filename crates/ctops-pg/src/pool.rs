@@ -3,6 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 /// The connection pool. Cloning shares it.
@@ -136,6 +137,14 @@ pub async fn server_version(pool: &Pool) -> Result<i32, PgError> {
         .fetch_one(pool)
         .await
         .map_err(PgError::Unreachable)
+}
+
+/// What the server's clock says.
+///
+/// # Errors
+/// [`PgError::Unreachable`] when the query fails.
+pub async fn server_time(pool: &Pool) -> Result<DateTime<Utc>, PgError> {
+    sqlx::query_scalar("SELECT clock_timestamp()").fetch_one(pool).await.map_err(PgError::Unreachable)
 }
 
 #[cfg(test)]

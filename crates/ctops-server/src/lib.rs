@@ -6,12 +6,14 @@
 //! - [`assembly`]: what every role needs; [`queue`], [`certificates`], [`jobs`], [`measure`]: parts of it.
 //! - [`web`]: the HTTPS listener, the UI, the documentation, health.
 //! - [`tls`], [`install_key`]: certificates and keys that the server makes for itself.
+//! - [`doctor`]: looks at everything the server depends on.
 //! - [`admin`]: commands for the operator on the server's machine.
 
 pub mod admin;
 pub mod assembly;
 pub mod certificates;
 pub mod composition;
+pub mod doctor;
 pub mod install_key;
 pub mod jobs;
 pub mod measure;

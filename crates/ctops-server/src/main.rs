@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use ctops_config::Mistake;
 use ctops_server::roles::{ConsumerGroup, ServerRole};
 use ctops_server::settings::{REGISTRY, Settings};
-use ctops_server::{admin, composition, serve};
+use ctops_server::{admin, composition, doctor, serve};
 
 /// Exit code for settings that are wrong (deployment 7): `EX_CONFIG` of sysexits.h.
 const EXIT_SETTINGS: u8 = 78;
@@ -36,6 +37,8 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Look at settings, disk, database, clock, ports and certificates, and say what is wrong.
+    Doctor,
     /// Look at the settings.
     Config {
         #[command(subcommand)]
@@ -62,6 +65,19 @@ enum ConfigCommand {
     Example,
 }
 
+impl Command {
+    /// What the command runs as a process of the server.
+    fn role(&self) -> Option<ServerRole> {
+        match self {
+            Self::Serve => Some(ServerRole::All),
+            Self::Web => Some(ServerRole::Web),
+            Self::Ingest => Some(ServerRole::Ingest),
+            Self::Consume { group } => Some(ServerRole::Consume(*group)),
+            _ => None,
+        }
+    }
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match &cli.command {
@@ -72,13 +88,14 @@ fn main() -> ExitCode {
     }
     let settings = match Settings::load(std::env::vars()) {
         Ok(settings) => settings,
-        Err(mistakes) => {
-            for mistake in mistakes {
-                eprintln!("ct-ops: {mistake}");
-            }
-            return ExitCode::from(EXIT_SETTINGS);
-        }
+        Err(mistakes) => return refuse(&mistakes),
     };
+    if let Some(role) = cli.command.role() {
+        return match role.check(&settings) {
+            Ok(()) => report(serve::run(settings, role)),
+            Err(mistakes) => refuse(&mistakes),
+        };
+    }
     if let Command::Config { command } = &cli.command {
         return match command {
             ConfigCommand::Print => print(&settings.values.print().join("\n")),
@@ -86,14 +103,23 @@ fn main() -> ExitCode {
         };
     }
     let result = match cli.command {
-        Command::Serve => serve::run(settings, ServerRole::All),
-        Command::Web => serve::run(settings, ServerRole::Web),
-        Command::Ingest => serve::run(settings, ServerRole::Ingest),
-        Command::Consume { group } => serve::run(settings, ServerRole::Consume(group)),
+        Command::Doctor => doctor::run(&settings),
         Command::Migrate { check } => admin::migrate(&settings, check),
         Command::Admin { command } => admin::run(&settings, command),
-        Command::Config { .. } | Command::Openapi => Ok(()),
+        _ => Ok(()),
     };
+    report(result)
+}
+
+/// All mistakes, one line each.
+fn refuse(mistakes: &[Mistake]) -> ExitCode {
+    for mistake in mistakes {
+        eprintln!("ct-ops: {mistake}");
+    }
+    ExitCode::from(EXIT_SETTINGS)
+}
+
+fn report(result: anyhow::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -1,6 +1,6 @@
 //! What one process of the installation does: everything, or one role of it.
 
-use anyhow::{Result, bail};
+use ctops_config::Mistake;
 
 use crate::queue;
 use crate::settings::Settings;
@@ -78,34 +78,46 @@ impl ServerRole {
         self != Self::Web
     }
 
-    /// Refuses what cannot work with these settings, before anything is touched.
+    /// Whether this role can work with these settings, before anything is touched.
     ///
     /// # Errors
-    /// A sentence that says what to set.
-    pub fn check(self, settings: &Settings) -> Result<()> {
+    /// Everything that is missing, at once.
+    pub fn check(self, settings: &Settings) -> Result<(), Vec<Mistake>> {
         if self == Self::All {
             return Ok(());
         }
         let command = format!("`ct-ops {}`", self.name());
+        let mut mistakes = Vec::new();
+        let mut needed =
+            |env: &str, why: String| mistakes.push(Mistake { env: env.to_owned(), message: why });
         if settings.database_url.is_none() {
-            bail!(
-                "{command} needs a database that all processes share: set DATABASE_URL; without it, only `ct-ops serve` can \
-                 run, which brings the embedded one"
+            needed(
+                "DATABASE_URL",
+                format!(
+                    "{command} needs a database that all processes share; without one only `ct-ops serve` can run, which \
+                     brings its own"
+                ),
             );
         }
         if self.needs_queue() && !queue::is_shared(settings) {
-            bail!(
-                "{command} needs a queue that all processes share: set CT_OPS_QUEUE_BROKERS; the embedded queue belongs to \
-                 one process, so without brokers run `ct-ops serve` instead"
+            needed(
+                "CT_OPS_QUEUE_BROKERS",
+                format!(
+                    "{command} needs a queue that all processes share; the embedded queue belongs to one process, so \
+                     without brokers run `ct-ops serve` instead"
+                ),
             );
         }
         if settings.install_secret.is_none() && !settings.state_dir.join("install.key").is_file() {
-            bail!(
-                "{command} needs the installation's secret to read the keys in the database: set BETTER_AUTH_SECRET to the \
-                 same value for all processes, or share install.key in CT_OPS_STATE_DIR"
+            needed(
+                "BETTER_AUTH_SECRET",
+                format!(
+                    "{command} needs the secret that the keys in the database are sealed with, the same for all \
+                     processes; or share the file install.key in CT_OPS_STATE_DIR"
+                ),
             );
         }
-        Ok(())
+        if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
     }
 }
 
@@ -128,34 +140,35 @@ mod tests {
         Settings::load(pairs).unwrap()
     }
 
+    /// Names of the settings that a role misses.
+    fn missing(role: ServerRole, pairs: &[(&str, &str)]) -> Vec<String> {
+        let named = |mistake: Mistake| {
+            assert!(mistake.message.contains(role.name()), "{mistake}");
+            mistake.env
+        };
+        role.check(&settings(pairs)).err().into_iter().flatten().map(named).collect()
+    }
+
     #[test]
-    fn role_when_the_embedded_database_would_be_used_then_is_refused_except_for_serve() {
-        assert!(ServerRole::All.check(&settings(&[])).is_ok());
-        for role in SEPARATE {
-            let refusal = role.check(&settings(&[])).unwrap_err().to_string();
-            assert!(refusal.contains(role.name()) && refusal.contains("DATABASE_URL"), "{refusal}");
+    fn role_when_everything_is_embedded_then_only_serve_can_run_and_the_others_say_all_that_is_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        let pairs = [("CT_OPS_STATE_DIR", dir.path().to_str().unwrap())];
+        assert!(ServerRole::All.check(&settings(&pairs)).is_ok());
+        assert_eq!(missing(ServerRole::Web, &pairs), ["DATABASE_URL", "BETTER_AUTH_SECRET"]);
+        for role in SEPARATE.into_iter().filter(|role| *role != ServerRole::Web) {
+            assert_eq!(missing(role, &pairs), ["DATABASE_URL", "CT_OPS_QUEUE_BROKERS", "BETTER_AUTH_SECRET"]);
         }
+        std::fs::write(dir.path().join("install.key"), "key").unwrap();
+        assert_eq!(missing(ServerRole::Web, &pairs), ["DATABASE_URL"]);
     }
 
     #[test]
     fn role_when_the_queue_is_embedded_then_only_web_may_run_beside_serve() {
         let secret = "0123456789abcdef0123456789abcdef";
         let shared = [("DATABASE_URL", "postgres://db/ctops"), ("BETTER_AUTH_SECRET", secret)];
-        for role in SEPARATE {
-            let outcome = role.check(&settings(&shared)).map_err(|refusal| refusal.to_string());
-            assert_eq!(outcome.is_ok(), role == ServerRole::Web, "{outcome:?}");
-            assert!(outcome.err().is_none_or(|refusal| refusal.contains("CT_OPS_QUEUE_BROKERS")));
+        assert!(missing(ServerRole::Web, &shared).is_empty());
+        for role in SEPARATE.into_iter().filter(|role| *role != ServerRole::Web) {
+            assert_eq!(missing(role, &shared), ["CT_OPS_QUEUE_BROKERS"]);
         }
-    }
-
-    #[test]
-    fn role_when_there_is_no_install_secret_then_is_refused_instead_of_making_another() {
-        let dir = tempfile::tempdir().unwrap();
-        let pairs =
-            [("DATABASE_URL", "postgres://db/ctops"), ("CT_OPS_STATE_DIR", dir.path().to_str().unwrap())];
-        let refusal = ServerRole::Web.check(&settings(&pairs)).unwrap_err().to_string();
-        assert!(refusal.contains("BETTER_AUTH_SECRET"), "{refusal}");
-        std::fs::write(dir.path().join("install.key"), "key").unwrap();
-        assert!(ServerRole::Web.check(&settings(&pairs)).is_ok());
     }
 }

@@ -34,10 +34,10 @@ const BACKGROUND_LIMIT: Duration = Duration::from_secs(20);
 /// Runs until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// When something cannot be started, with what to do; or when the embedded database ends by itself.
+/// When something cannot be started, with what to do; or when the embedded database ends by itself. The settings must
+/// have passed [`ServerRole::check`].
 pub fn run(settings: Settings, role: ServerRole) -> Result<()> {
     init_logs(settings.log_format(), settings.values.text("CT_OPS_LOG").unwrap_or("info"))?;
-    role.check(&settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(serve(settings, role))
 }
@@ -253,7 +253,9 @@ fn internal_address(settings: &Settings, role: ServerRole) -> (SocketAddr, &'sta
         ServerRole::Consume(ConsumerGroup::Events) => (8083, "CT_OPS_CONSUME_HTTP_PORT"),
         ServerRole::All | ServerRole::Web | ServerRole::Ingest => (8080, "INGEST_HTTP_PORT"),
     };
-    let port = settings.values.text(setting).and_then(|port| port.parse().ok()).unwrap_or(default);
+    // An unset port reads as 0.
+    let port =
+        u16::try_from(settings.values.number(setting)).ok().filter(|port| *port > 0).unwrap_or(default);
     (SocketAddr::new(settings.internal_bind, port), setting)
 }
 

@@ -274,8 +274,7 @@ impl Settings {
     /// # Errors
     /// All mistakes at once.
     pub fn load(environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, Vec<Mistake>> {
-        let values = REGISTRY.load(environment)?;
-        let mut mistakes = Vec::new();
+        let (values, mut mistakes) = REGISTRY.examine(environment);
         let bind = ip_address(&values, "CT_OPS_INGEST_BIND", &mut mistakes);
         let internal_bind = ip_address(&values, "CT_OPS_INTERNAL_BIND", &mut mistakes);
         let port = u16::try_from(values.number("INGEST_GRPC_PORT")).unwrap_or(9443);
@@ -289,6 +288,11 @@ impl Settings {
             mistakes.push(mistake("CT_OPS_WEB_LISTEN", "must be an IP address and port"));
             SocketAddr::from(([127, 0, 0, 1], 8443))
         });
+        let ingest_listen = SocketAddr::new(bind, port);
+        if collide(web_listen, ingest_listen) {
+            mistakes
+                .push(mistake("INGEST_GRPC_PORT", "is the port of CT_OPS_WEB_LISTEN; each needs its own"));
+        }
         if !mistakes.is_empty() {
             return Err(mistakes);
         }
@@ -300,7 +304,7 @@ impl Settings {
             web_listen,
             web_tls,
             internal_bind,
-            ingest_listen: SocketAddr::new(bind, port),
+            ingest_listen,
             ingest_tls,
             ingest_address,
             public_url,
@@ -344,6 +348,12 @@ pub fn host_of(url: &str) -> &str {
 
 fn text(values: &Values, env: &'static str) -> String {
     values.text(env).unwrap_or_default().to_owned()
+}
+
+/// Whether two listeners cannot be open at once.
+fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    one.port() == other.port()
+        && (one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified())
 }
 
 fn ip_address(values: &Values, env: &'static str, mistakes: &mut Vec<Mistake>) -> IpAddr {
@@ -406,6 +416,22 @@ mod tests {
             mistakes.iter().all(|m| !m.to_string().contains('\n') && !m.to_string().contains("too-short"))
         );
         assert!(load(&[("BETTER_AUTH_URL", "https://localhost")]).is_ok(), "a single-machine trial");
+    }
+
+    /// Spec: deployment 7
+    #[test]
+    fn mistakes_in_values_and_between_them_are_named_together() {
+        let mistakes = load(&[
+            ("BETTER_AUTH_URL", "nothing"),
+            ("CT_OPS_INGEST_BIND", "here"),
+            ("INGEST_TLS_CERT", "/c.pem"),
+            ("CT_OPS_WEB_LISTEN", "127.0.0.1:9443"),
+        ])
+        .unwrap_err();
+        let named: Vec<&str> = mistakes.iter().map(|mistake| mistake.env.as_str()).collect();
+        assert_eq!(named, ["BETTER_AUTH_URL", "CT_OPS_INGEST_BIND", "INGEST_TLS_KEY"]);
+        let same = load(&[("CT_OPS_WEB_LISTEN", "127.0.0.1:9443")]).unwrap_err();
+        assert_eq!(same[0].env, "INGEST_GRPC_PORT");
     }
 
     /// Spec: auth 6

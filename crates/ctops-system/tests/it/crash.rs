@@ -77,7 +77,7 @@ async fn acknowledged_reports_when_the_server_is_killed_under_load_are_kept_exac
 }
 
 /// Every line of the ledger is one row, no row is there twice, nothing was put aside.
-async fn check(fleet: &Fleet, ledger: &[(String, i64)]) {
+pub(crate) async fn check(fleet: &Fleet, ledger: &[(String, i64)]) {
     let names: Vec<&str> = ledger.iter().map(|(name, _)| name.as_str()).collect();
     let numbers: Vec<i64> = ledger.iter().map(|(_, number)| *number).collect();
     sqlx::raw_sql(

@@ -2,11 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod certificates;
 mod crash;
+mod drain;
 mod enrolment;
 mod hostile;
 mod journey;
 mod liveness;
 mod refusal;
+mod roles;
 mod secrecy;
 mod support;

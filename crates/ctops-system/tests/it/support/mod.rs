@@ -3,6 +3,7 @@
 mod agent;
 mod api;
 mod load;
+mod node;
 mod process;
 mod rows;
 mod server;
@@ -13,6 +14,7 @@ use std::time::Duration;
 pub(crate) use agent::{Agent, INTERVAL_SECONDS};
 pub(crate) use api::Api;
 pub(crate) use load::{LoadTest, Plan};
+pub(crate) use node::{Installation, Node};
 pub(crate) use process::{Process, program};
 pub(crate) use rows::Fleet;
 pub(crate) use server::{SETUP_CODE, Server};

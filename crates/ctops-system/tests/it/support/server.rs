@@ -21,7 +21,7 @@ pub(crate) const SETUP_CODE: &str = "system-test-code";
 /// How long the first start may take: it makes a database and keys.
 const READY_LIMIT: Duration = Duration::from_secs(90);
 /// How long a clean stop may take.
-const STOP_LIMIT: Duration = Duration::from_secs(40);
+pub(super) const STOP_LIMIT: Duration = Duration::from_secs(40);
 
 /// An installation: its directory, its ports, and the server when it runs.
 pub(crate) struct Server {
@@ -188,6 +188,11 @@ impl Server {
         fs::read_to_string(self.path("server.log")).unwrap_or_default()
     }
 
+    /// The certificate that agents are shown, whoever signed it; DER.
+    pub(crate) async fn certificate_for_agents(&self) -> Vec<u8> {
+        super::wire::shown_certificate(self.ingest_port).await
+    }
+
     /// Process id of the embedded database.
     pub(crate) fn database_pid(&self) -> Option<u32> {
         let text = fs::read_to_string(self.state_dir().join("postgres/data/postmaster.pid")).ok()?;
@@ -216,7 +221,7 @@ impl Drop for Server {
 
 /// A port that nobody listens on, below those that the kernel gives to outgoing connections (`ip_local_port_range`): a
 /// client that reconnects while the server is down must not be given the server's port.
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     loop {
         let port = rand::random_range(20_000..32_000);
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {

@@ -1,0 +1,125 @@
+//! Processes of single roles, several on one database.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use ctops_testkit::{TestDb, wait_for};
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+
+use super::server::{STOP_LIMIT, free_port};
+use super::{Process, SOON, program};
+
+/// The secret that all processes of one installation share.
+const INSTALL_SECRET: &str = "system-test-secret-0123456789abcdef";
+
+/// A database with a directory for everything else.
+pub(crate) struct Installation {
+    pub(crate) db: TestDb,
+    dir: TempDir,
+    settings: Vec<(String, String)>,
+}
+
+/// One process. Plain HTTP on its web or internal port.
+pub(crate) struct Node {
+    pub(crate) process: Process,
+    http: SocketAddr,
+    pub(crate) ingest_port: u16,
+    log: PathBuf,
+}
+
+impl Installation {
+    /// Nothing runs yet.
+    pub(crate) async fn new() -> Self {
+        let dir = tempfile::Builder::new().prefix("ct-ops-nodes-").tempdir().unwrap();
+        Self { db: TestDb::new().await, dir, settings: Vec::new() }
+    }
+
+    /// A setting for every process that is started from now on.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Something in the directory of this test.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// A process of a role, for example `consume events`, with a state directory of its own called `name`; waits until it
+    /// is ready.
+    pub(crate) async fn start(&self, role: &str, name: &str) -> Node {
+        let node = self.spawn(role, name);
+        wait_for(SOON, || async {
+            assert!(node.process.is_running(), "{name} ended before it was ready");
+            (node.get("/readyz").await.0 == 200).then_some(())
+        })
+        .await;
+        node
+    }
+
+    /// The same without waiting.
+    pub(crate) fn spawn(&self, role: &str, name: &str) -> Node {
+        let (web_port, http_port, ingest_port) = (free_port(), free_port(), free_port());
+        let log = self.path(&format!("{name}.log"));
+        let mut command = Command::new(program("ct-ops"));
+        command
+            .args(role.split(' '))
+            .current_dir(self.dir.path())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("CT_OPS_STATE_DIR", self.path(name))
+            .env("DATABASE_URL", self.db.url())
+            .env("BETTER_AUTH_SECRET", INSTALL_SECRET)
+            .env("BETTER_AUTH_URL", "https://localhost:8443")
+            .env("CT_OPS_WEB_LISTEN", format!("127.0.0.1:{web_port}"))
+            .env("CT_OPS_WEB_TLS", "false")
+            .env("CT_OPS_INGEST_BIND", "127.0.0.1")
+            .env("INGEST_GRPC_PORT", ingest_port.to_string())
+            .env("INGEST_HTTP_PORT", http_port.to_string())
+            .env("CT_OPS_CONSUME_HTTP_PORT", http_port.to_string())
+            .envs(self.settings.iter().map(|(name, value)| (name, value)));
+        let port = if role == "web" || role == "serve" { web_port } else { http_port };
+        let process = Process::spawn(command, &log);
+        Node { process, http: ([127, 0, 0, 1], port).into(), ingest_port, log }
+    }
+}
+
+impl Node {
+    /// Status and body of an answer; status 0 when there is none.
+    pub(crate) async fn get(&self, path: &str) -> (u16, String) {
+        match reqwest::get(format!("http://{}{path}", self.http)).await {
+            Ok(answer) => (answer.status().as_u16(), answer.text().await.unwrap_or_default()),
+            Err(_) => (0, String::new()),
+        }
+    }
+
+    /// A metric without labels; `None` when the process does not answer or does not have it.
+    pub(crate) async fn metric(&self, name: &str) -> Option<f64> {
+        let (_, page) = self.get("/metrics/internal").await;
+        let line =
+            page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned));
+        line.and_then(|value| value.parse().ok())
+    }
+
+    /// Whether this process runs the periodic jobs.
+    pub(crate) async fn leads(&self) -> bool {
+        self.metric("ctops_server_leader").await == Some(1.0)
+    }
+
+    /// Ends it cleanly. Returns how long that took.
+    pub(crate) async fn stop(mut self) -> Duration {
+        let began = Instant::now();
+        self.process.signal(Signal::SIGTERM);
+        assert_eq!(self.process.ended(STOP_LIMIT).await, Some(0), "a clean stop ends with code 0");
+        began.elapsed()
+    }
+
+    /// What it printed.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
