@@ -11,6 +11,7 @@ use rdkafka::ClientContext;
 use rdkafka::bindings as native;
 use rdkafka::client::Client;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::MetadataBroker;
 use uuid::Uuid;
 
 use super::{ANSWER_LIMIT, failed};
@@ -21,17 +22,20 @@ const ACTION: &str = "ask the brokers for their identity";
 /// `<cluster id>/<topic id>`: both change when brokers are replaced, the second also when a topic is made anew. Brokers
 /// that give topics no id (KIP-516) are told apart by the cluster only. Waits for the brokers.
 pub(super) fn log_id<C: ClientContext>(client: &Client<C>, topic: &str) -> Result<Arc<str>, QueueError> {
+    // Any broker can tell; one that is listed is alive.
+    let metadata = client.fetch_metadata(Some(topic), ANSWER_LIMIT).map_err(failed(ACTION))?;
+    let broker = metadata.brokers().first().map_or(-1, MetadataBroker::id);
     let cluster = client
         .fetch_cluster_id(ANSWER_LIMIT)
         .ok_or_else(|| failed(ACTION)(KafkaError::MetadataFetch(RDKafkaErrorCode::OperationTimedOut)))?;
-    let id = topic_id(client, topic).map_err(failed(ACTION))?;
+    let id = topic_id(client, broker, topic).map_err(failed(ACTION))?;
     Ok(if id.is_nil() { cluster.into() } else { format!("{cluster}/{}", id.simple()).into() })
 }
 
 /// The id that the brokers gave the topic; nil when they give none.
-fn topic_id<C: ClientContext>(client: &Client<C>, topic: &str) -> Result<Uuid, KafkaError> {
+fn topic_id<C: ClientContext>(client: &Client<C>, broker: i32, topic: &str) -> Result<Uuid, KafkaError> {
     let name = CString::new(topic).map_err(KafkaError::from)?;
-    let call = Call::start(client.native_ptr(), &name);
+    let call = Call::start(client.native_ptr(), broker, &name);
     // SAFETY: the queue lives as long as `call`, and so does the event taken from it.
     let answer = unsafe { native::rd_kafka_queue_poll(call.queue, millis(ANSWER_LIMIT)) };
     if answer.is_null() {
@@ -70,7 +74,7 @@ struct Call {
 }
 
 impl Call {
-    fn start(client: *mut native::rd_kafka_t, topic: &CString) -> Self {
+    fn start(client: *mut native::rd_kafka_t, broker: i32, topic: &CString) -> Self {
         // SAFETY: the client outlives the call; what is made here is freed here or by `drop`, and the library copies the
         // options and the names.
         unsafe {
@@ -81,6 +85,7 @@ impl Call {
             );
             let limit = millis(ANSWER_LIMIT);
             native::rd_kafka_AdminOptions_set_request_timeout(options, limit, ptr::null_mut(), 0);
+            native::rd_kafka_AdminOptions_set_broker(options, broker, ptr::null_mut(), 0);
             let mut names = [topic.as_ptr()];
             let topics = native::rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), names.len());
             native::rd_kafka_DescribeTopics(client, topics, options, queue);

@@ -168,13 +168,14 @@ async fn log_id(queue: &dyn Queue) -> Arc<str> {
     timeout(LIMIT, finding).await.unwrap()
 }
 
-/// Joins, takes the assigned partitions to `position` and says how that went for the one with the records.
-async fn start_at(queue: &dyn Queue, position: Option<&Position>) -> (Origin, Vec<Record>) {
+/// Joins, takes the assigned partitions to `position` and says how that went for the one with the `count` records.
+async fn start_at(queue: &dyn Queue, position: Option<&Position>, count: usize) -> (Origin, Vec<Record>) {
     let mut subscription = queue.subscribe("starter", TOPIC).await.unwrap();
     let mut origins = HashMap::new();
+    let limits = BatchLimits { max_records: count, max_wait: LIMIT, ..quick() };
     let reading = async {
         loop {
-            match subscription.next_batch(&quick()).await.unwrap() {
+            match subscription.next_batch(&limits).await.unwrap() {
                 Delivery::Batch(batch) => return (origins[&batch.partition], batch.records),
                 Delivery::Assigned(partitions) => {
                     for partition in partitions {
@@ -193,10 +194,10 @@ pub(crate) async fn position_is_resumed_exactly<F: Fixture>() {
     let fixture = F::start().await;
     let queue = fixture.queue();
     fill(queue.as_ref(), 9).await;
-    let (origin, all) = start_at(queue.as_ref(), None).await;
+    let (origin, all) = start_at(queue.as_ref(), None, 9).await;
     assert_eq!((origin, all.len()), (Origin::Fresh, 9));
     let position = Position { log_id: log_id(queue.as_ref()).await, next_offset: all[6].offset + 1 };
-    let (origin, rest) = start_at(queue.as_ref(), Some(&position)).await;
+    let (origin, rest) = start_at(queue.as_ref(), Some(&position), 2).await;
     assert_eq!((origin, rest), (Origin::Resumed, all[7..].to_vec()));
 }
 
@@ -204,7 +205,7 @@ pub(crate) async fn position_of_another_log_starts_at_the_beginning<F: Fixture>(
     let fixture = F::start().await;
     fill(fixture.queue().as_ref(), 3).await;
     let foreign = Position { log_id: "some other log".into(), next_offset: 2 };
-    let (origin, records) = start_at(fixture.queue().as_ref(), Some(&foreign)).await;
+    let (origin, records) = start_at(fixture.queue().as_ref(), Some(&foreign), 3).await;
     assert_eq!((origin, records.len()), (Origin::OtherLog, 3));
 }
 
@@ -213,7 +214,7 @@ pub(crate) async fn position_beyond_the_end_starts_at_the_beginning<F: Fixture>(
     let queue = fixture.queue();
     fill(queue.as_ref(), 3).await;
     let beyond = Position { log_id: log_id(queue.as_ref()).await, next_offset: 1_000 };
-    let (origin, records) = start_at(queue.as_ref(), Some(&beyond)).await;
+    let (origin, records) = start_at(queue.as_ref(), Some(&beyond), 3).await;
     assert_eq!((origin, records.len()), (Origin::BeyondEnd, 3));
 }
 
@@ -303,10 +304,10 @@ pub(crate) async fn restart_keeps_records_and_identity<F: Fixture>() {
     let fixture = F::start().await;
     fill(fixture.queue().as_ref(), 12).await;
     let identity = log_id(fixture.queue().as_ref()).await;
-    let (_, before) = start_at(fixture.queue().as_ref(), None).await;
+    let (_, before) = start_at(fixture.queue().as_ref(), None, 12).await;
     let fixture = fixture.restart().await;
     assert_eq!(log_id(fixture.queue().as_ref()).await, identity);
-    let (_, after) = start_at(fixture.queue().as_ref(), None).await;
+    let (_, after) = start_at(fixture.queue().as_ref(), None, 12).await;
     assert_eq!(after, before);
     publish(fixture.queue().as_ref(), TOPIC, "key", "12").await;
     let mut member = Member::join(fixture.queue().as_ref(), "g", TOPIC).await;
