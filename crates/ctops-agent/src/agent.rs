@@ -13,6 +13,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ctops_base::Clock;
 use ctops_proto::agent::HeartbeatRequest;
@@ -21,14 +22,18 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::backoff::Backoff;
+use crate::buffer::SampleBuffer;
 use crate::collect::{Collector, Sources};
+use crate::containers::ContainerWatch;
 use crate::data_dir::{DataDir, State};
 use crate::dial::{DialError, Dialer};
 use crate::identity::{Identity, IdentityError};
 use crate::leaf::Leaf;
 use crate::logging::chain;
+use crate::pushed::PushedConfig;
 use crate::registration::{self, Answer, Grant, RegisterError};
 use crate::restart::Restart;
+use crate::rhythm::Rhythm;
 use crate::settings::Settings;
 use crate::shutdown::Shutdown;
 use crate::timing::Timing;
@@ -92,6 +97,19 @@ pub struct Agent {
     pub(crate) pressure: Arc<Notify>,
     /// The last scheduled report, whose vitals messages between two reports repeat.
     pub(crate) last_report: HeartbeatRequest,
+    /// What was measured without a stream.
+    pub(crate) buffer: SampleBuffer,
+    pub(crate) deliver_at: Instant,
+    pub(crate) rhythm: Rhythm,
+    pub(crate) containers: ContainerWatch,
+    /// The configuration the server pushed last.
+    pub(crate) pushed: PushedConfig,
+    /// Interval of the agent's own configuration.
+    pub(crate) own_interval: Duration,
+    /// The server of the present stream has shown that it understands more than the classic contract.
+    pub(crate) extended: bool,
+    /// The server has once accepted this agent, so its host has a history to complete.
+    pub(crate) known: bool,
     pub(crate) csr: Vec<u8>,
     pub(crate) state: State,
     pub(crate) leaf: Option<Leaf>,
@@ -122,7 +140,8 @@ impl Agent {
             (None, false) => ServerTrust::System,
         };
         let dialer = Dialer { address: settings.address.clone(), trust, local: None, patience: timing.dial };
-        Ok(Self {
+        let (state, now) = (data.load_state(), Instant::now());
+        let mut agent = Self {
             collector: Collector::new(sources.clone(), clock.clone(), timing.heartbeat),
             work: Work::new(Surroundings {
                 clock: clock.clone(),
@@ -133,12 +152,20 @@ impl Agent {
             update: Updater::new(&Updates::none(), &timing, Restart::default()),
             pressure: Arc::default(),
             last_report: HeartbeatRequest::default(),
+            buffer: SampleBuffer::default(),
+            deliver_at: now,
+            rhythm: Rhythm::new(timing.heartbeat, now),
+            containers: ContainerWatch::new(&sources, clock.clone()),
+            pushed: data.load_config(),
+            own_interval: timing.heartbeat,
+            extended: false,
+            known: !state.jwt_token.is_empty(),
             csr: identity.certificate_request()?,
-            state: data.load_state(),
+            state,
             leaf: data.load_leaf(&identity),
             web_fingerprint: data.web_certificate_fingerprint(),
             update_signal_seen: false,
-            token_since: Instant::now(),
+            token_since: now,
             settings,
             timing,
             clock,
@@ -146,7 +173,9 @@ impl Agent {
             identity,
             data,
             dialer,
-        })
+        };
+        agent.configure();
+        Ok(agent)
     }
 
     /// Lets the agent update itself; `restart` is asked for when an update is ready.
@@ -174,13 +203,14 @@ impl Agent {
                     Ended::Unknown => self.forget(),
                 }
                 // Even here: a server that registers and refuses in turn must not make the agent spin.
-                if shutdown.or(tokio::time::sleep(backoff.next_delay())).await.is_none() {
+                let pause = tokio::time::sleep(backoff.next_delay());
+                if self.meanwhile(&mut shutdown, pause).await.is_none() {
                     return Outcome::Stopped;
                 }
                 continue;
             }
-            let shown = self.leaf.as_ref().filter(|_| !refused);
-            let Some(result) = shutdown.or(self.register_once(shown)).await else {
+            let registration = self.register_once(!refused);
+            let Some(result) = Box::pin(self.meanwhile(&mut shutdown, registration)).await else {
                 return Outcome::Stopped;
             };
             let pause = match result {
@@ -214,21 +244,27 @@ impl Agent {
                     pause
                 }
             };
-            if shutdown.or(tokio::time::sleep(pause)).await.is_none() {
+            if self.meanwhile(&mut shutdown, tokio::time::sleep(pause)).await.is_none() {
                 return Outcome::Stopped;
             }
         }
     }
 
-    async fn register_once(&self, shown: Option<&Leaf>) -> Result<Answer, RegisterError> {
+    /// One attempt to register; it borrows nothing, so that the agent can go on measuring.
+    fn register_once(
+        &self,
+        with_certificate: bool,
+    ) -> impl Future<Output = Result<Answer, RegisterError>> + use<> {
         info!(address = %self.settings.address, "registering agent");
-        let connection = self.dialer.dial(shown.map(|leaf| (self.identity.as_ref(), leaf))).await?;
-        registration::register(
-            &connection,
-            self.registration_request(self.timing.wait_seconds),
-            self.timing.answer,
-        )
-        .await
+        let (dialer, identity) = (self.dialer.clone(), self.identity.clone());
+        let shown = self.leaf.clone().filter(|_| with_certificate);
+        let (request, patience) =
+            (self.registration_request(self.timing.wait_seconds), self.timing.answer);
+        async move {
+            let shown = shown.as_ref().map(|leaf| (identity.as_ref(), leaf));
+            let connection = dialer.dial(shown).await?;
+            registration::register(&connection, request, patience).await
+        }
     }
 
     pub(crate) fn registration_request(&self, wait_seconds: u32) -> ctops_proto::agent::RegisterRequest {
@@ -254,6 +290,7 @@ impl Agent {
     pub(crate) fn take_grant(&mut self, grant: &Grant) {
         self.state = State { agent_id: grant.agent_id.clone(), jwt_token: grant.jwt_token.clone() };
         self.token_since = Instant::now();
+        self.known = true;
         self.store_state();
     }
 
@@ -275,11 +312,6 @@ impl Agent {
         info!(not_after_unix = leaf.not_after(), "client certificate received");
         self.leaf = Some(leaf);
         true
-    }
-
-    /// Gives up what the agent can do without.
-    pub(crate) fn shed(&mut self) {
-        self.last_report.disks.shrink_to_fit();
     }
 
     fn forget(&mut self) {

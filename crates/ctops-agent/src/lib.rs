@@ -13,6 +13,7 @@ pub mod backoff;
 pub mod buffer;
 pub mod collect;
 pub mod config;
+pub mod containers;
 pub mod data_dir;
 pub mod dial;
 pub mod files;

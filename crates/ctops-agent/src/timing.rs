@@ -31,6 +31,8 @@ pub struct Timing {
     pub answer: Duration,
     /// For the server's last words after this side closed a stream; an exit takes at most 2 s.
     pub farewell: Duration,
+    /// Between two messages with buffered samples.
+    pub delivery_pause: Duration,
     /// For the first answered heartbeat of an updated program (agents-enrolment 29).
     pub health_window: Duration,
     /// For one attempt to download an update.
@@ -63,6 +65,7 @@ impl Timing {
             dial: Duration::from_secs(15),
             answer: Duration::from_secs(60),
             farewell: Duration::from_millis(1500),
+            delivery_pause: Duration::from_secs(2),
             health_window: Duration::from_secs(120),
             download: Duration::from_secs(600),
             first_look: Duration::from_secs(10),

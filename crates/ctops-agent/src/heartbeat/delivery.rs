@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use ctops_proto::agent::{HeartbeatRequest, HeartbeatResponse};
 
+use crate::buffer;
+
 /// Reports on their way, oldest first, reduced to what must not be lost.
 #[derive(Debug, Default)]
 pub(super) struct InFlight(VecDeque<HeartbeatRequest>);
@@ -20,20 +22,26 @@ impl InFlight {
         if is_answer(response) { self.0.pop_front() } else { None }
     }
 
+    /// Whether everything was acknowledged.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// What was not acknowledged, newest first.
     pub(super) fn lost(&mut self) -> Vec<HeartbeatRequest> {
         std::mem::take(&mut self.0).into_iter().rev().collect()
     }
 }
 
-/// A copy of what `report` carries that must not be lost.
+/// A copy of what `report` carries that must not be lost. What it measured itself becomes one more buffered sample.
 pub(super) fn cargo(report: &HeartbeatRequest) -> HeartbeatRequest {
+    let own = (!report.results_only).then(|| buffer::from_report(report));
     HeartbeatRequest {
         check_results: report.check_results.clone(),
         query_results: report.query_results.clone(),
         task_progress: report.task_progress.clone(),
         task_results: report.task_results.clone(),
-        buffered_samples: report.buffered_samples.clone(),
+        buffered_samples: report.buffered_samples.iter().cloned().chain(own).collect(),
         ..HeartbeatRequest::default()
     }
 }
@@ -48,6 +56,8 @@ fn is_answer(response: &HeartbeatResponse) -> bool {
         && response.run_check_ids.is_empty()
         && response.config.is_none()
         && response.update.is_none()
+        && !response.update_outcome_stored
+        && response.docker_telemetry_config.is_none()
         && !response.checks_complete
 }
 
@@ -79,7 +89,11 @@ mod tests {
     }
 
     #[test]
-    fn cargo_when_taken_from_a_report_then_holds_no_vitals() {
-        assert_eq!(cargo(&report("a")).cpu_percent, 0.0);
+    fn cargo_when_taken_from_a_report_then_holds_its_vitals_as_a_buffered_sample() {
+        let own = cargo(&report("a"));
+        assert_eq!((own.cpu_percent, own.buffered_samples.len()), (0.0, 1));
+        assert_eq!(own.buffered_samples[0].cpu_centi, Some(500));
+        let early = HeartbeatRequest { results_only: true, ..report("a") };
+        assert_eq!(cargo(&early).buffered_samples, [], "what is repeated was sent before");
     }
 }

@@ -1,5 +1,5 @@
 //! Reporting: a stream that is kept open, a report at once and then at every interval (agents-enrolment 13, 26; wire
-//! contract 5).
+//! contract 5). While there is no stream the samples go into a buffer, at the same interval.
 //!
 //! A new certificate, pushed or renewed, moves the reports to a second stream that is opened while the first one still
 //! lives; the first is closed only after the server answered on the second. No report is missed, and the process goes
@@ -7,8 +7,8 @@
 
 use std::time::Duration;
 
-use ctops_proto::agent::{HeartbeatRequest, HeartbeatResponse, RegisterResponse, RenewCertificateRequest};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use ctops_proto::agent::{HeartbeatResponse, RegisterResponse, RenewCertificateRequest};
+use tokio::time::Instant;
 use tonic::{Code, Status};
 use tracing::{info, warn};
 
@@ -19,10 +19,11 @@ use crate::leaf::Leaf;
 use crate::logging::{chain, with_causes};
 use crate::registration::Answer;
 use crate::shutdown::Shutdown;
-use crate::work::Link;
 
 mod delivery;
 mod errands;
+mod obey;
+mod report;
 mod stream;
 
 use errands::{Errand, Errands};
@@ -50,7 +51,7 @@ impl Agent {
         let seconds = self.timing.heartbeat.as_secs_f64();
         info!(interval_secs = %seconds, version = crate::version(), "starting heartbeat");
         loop {
-            let opened = shutdown.or(self.open_stream()).await;
+            let opened = Box::pin(self.open_stream(shutdown)).await;
             let (end, lived) = match opened {
                 None => (End::Stopped, Duration::ZERO),
                 Some(Err(end)) => (end, Duration::ZERO),
@@ -80,19 +81,29 @@ impl Agent {
             };
             let delay = backoff.next_delay();
             warn!(err, backoff = ?delay, "heartbeat stream ended, reconnecting");
-            if shutdown.or(tokio::time::sleep(delay)).await.is_none() {
+            if self.meanwhile(shutdown, tokio::time::sleep(delay)).await.is_none() {
                 return Ended::Stopped;
             }
         }
     }
 
-    async fn open_stream(&mut self) -> Result<(Stream, HeartbeatResponse), End> {
-        let shown = self.leaf.as_ref().map(|leaf| (self.identity.as_ref(), leaf));
-        let connection = self.dialer.dial(shown).await.map_err(End::Dial)?;
+    /// Opens a stream; `None` when the agent is to end first.
+    async fn open_stream(
+        &mut self,
+        shutdown: &mut Shutdown,
+    ) -> Option<Result<(Stream, HeartbeatResponse), End>> {
+        self.containers.beat(None);
+        let (dialer, identity, leaf) = (self.dialer.clone(), self.identity.clone(), self.leaf.clone());
+        let dial = async move { dialer.dial(leaf.as_ref().map(|leaf| (identity.as_ref(), leaf))).await };
+        let connection = match self.meanwhile(shutdown, dial).await? {
+            Ok(connection) => connection,
+            Err(error) => return Some(Err(End::Dial(error))),
+        };
         let mut first = self.next_report(Place::First).await;
         self.load(&mut first);
         let cargo = delivery::cargo(&first);
-        match Stream::open(connection, first, self.timing.answer).await {
+        let open = Stream::open(connection, first, self.timing.answer);
+        Some(match Box::pin(self.meanwhile(shutdown, open)).await? {
             Ok(opened) => {
                 self.delivered(cargo);
                 Ok(opened)
@@ -101,7 +112,7 @@ impl Agent {
                 self.unload(cargo);
                 Err(End::Failed(status))
             }
-        }
+        })
     }
 
     /// Reports on `stream`, or on the one that takes its place, until it ends.
@@ -112,10 +123,10 @@ impl Agent {
         shutdown: &mut Shutdown,
     ) -> End {
         info!(agent_id = self.state.agent_id.as_str(), "heartbeat stream opened");
+        self.extended = self.pushed.revision > 0;
         self.connected(&stream);
         self.obey(answer);
         self.update.obey(answer, || stream.releases());
-        let mut ticker = self.ticker();
         let refresh_at = self.token_since + self.timing.token_refresh;
         let mut errands = Errands::new(Backoff::new(&self.timing), refresh_at, self.timing.errand_retry);
         let mut ended = None;
@@ -151,7 +162,7 @@ impl Agent {
                 () = tokio::time::sleep_until(errands.handover_not_before),
                     if superseded && !errands.handing_over && ended.is_none() => {}
                 errand = errands.next() => {
-                    if let Some(next) = self.finish_errand(errand, &mut errands, &mut ticker).await {
+                    if let Some(next) = self.finish_errand(errand, &mut errands).await {
                         let mut last = std::mem::replace(&mut stream, next);
                         last.in_flight.lost().into_iter().for_each(|cargo| self.unload(cargo));
                         self.connected(&stream);
@@ -159,14 +170,20 @@ impl Agent {
                         tokio::spawn(last.finish(self.timing.farewell));
                     }
                 }
-                _ = ticker.tick(), if ended.is_none() => {
-                    if stream.heard.elapsed() > self.timing.silence() {
+                () = tokio::time::sleep_until(self.rhythm.due()) => {
+                    if ended.is_some() {
+                        self.keep_sample().await;
+                    } else if stream.heard.elapsed() > self.timing.silence() {
                         ended = Some(End::Silent(stream.heard.elapsed()));
                     } else {
                         let report = self.next_report(Place::Later).await;
                         self.send(&mut stream, report);
+                        self.containers.beat(Some(self.container_link(&stream)));
+                        self.settle_buffer(&stream);
                     }
                 }
+                () = tokio::time::sleep_until(self.deliver_at),
+                    if ended.is_none() && self.may_deliver(&stream) => self.deliver(&mut stream),
                 () = self.work.ready(), if ended.is_none() => {
                     let report = self.early_report();
                     self.send(&mut stream, report);
@@ -175,64 +192,6 @@ impl Agent {
                 () = self.pressure.notified() => self.shed(),
             }
         }
-    }
-
-    fn ticker(&self) -> Interval {
-        let mut ticker = interval_at(Instant::now() + self.timing.heartbeat, self.timing.heartbeat);
-        ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        ticker
-    }
-
-    async fn next_report(&mut self, place: Place) -> HeartbeatRequest {
-        let mut report = self.collector.collect().await;
-        report.agent_id.clone_from(match place {
-            Place::First => &self.state.jwt_token,
-            Place::Later => &self.state.agent_id,
-        });
-        report.pinned_server_cert_fingerprint.clone_from(&self.web_fingerprint);
-        report.capabilities = self.work.capabilities();
-        self.update.report(&mut report);
-        self.last_report = report.clone();
-        report
-    }
-
-    /// A message that only delivers: its vitals repeat those of the last report.
-    fn early_report(&self) -> HeartbeatRequest {
-        let mut report = self.last_report.clone();
-        report.agent_id.clone_from(&self.state.agent_id);
-        report.timestamp_unix = self.clock.now().timestamp();
-        report.results_only = true;
-        report
-    }
-
-    /// Sends `report` with what waits to be delivered.
-    fn send(&mut self, stream: &mut Stream, mut report: HeartbeatRequest) {
-        self.load(&mut report);
-        let cargo = delivery::cargo(&report);
-        if stream.send(report) {
-            stream.in_flight.sent(cargo);
-        } else {
-            warn!("server takes no reports at present, this one is left out");
-            self.unload(cargo);
-        }
-    }
-
-    fn load(&mut self, report: &mut HeartbeatRequest) {
-        self.work.drain(report);
-    }
-
-    /// The server has stored what a report carried.
-    fn delivered(&mut self, cargo: HeartbeatRequest) {
-        self.work.acknowledged(&cargo);
-    }
-
-    /// A report did not arrive, as far as is known.
-    fn unload(&mut self, cargo: HeartbeatRequest) {
-        self.work.returned(cargo);
-    }
-
-    fn connected(&mut self, stream: &Stream) {
-        self.work.connected(Link::new(stream.client(), &self.state));
     }
 
     fn start_errands(&self, stream: &Stream, superseded: bool, errands: &mut Errands) {
@@ -256,13 +215,11 @@ impl Agent {
         &mut self,
         errand: Errand,
         errands: &mut Errands,
-        ticker: &mut Interval,
     ) -> Option<Stream> {
         match errand {
             Errand::Dialled(Ok(connection)) => {
                 // This report is the next one due, sent early: the interval begins anew.
                 let first = self.next_report(Place::First).await;
-                ticker.reset();
                 errands.open(connection, first, self.timing.answer);
             }
             Errand::Dialled(Err(error)) => {
@@ -283,7 +240,7 @@ impl Agent {
                 warn!(err = describe(&status), "server does not accept the new certificate yet");
                 errands.handover_failed();
                 // The report that was lost with it goes out on the present stream.
-                ticker.reset_immediately();
+                self.rhythm.hasten(Instant::now());
             }
             Errand::Renewed(Ok(renewed)) => {
                 self.take_leaf(&renewed.client_cert_pem, &renewed.agent_ca_cert_pem);
@@ -317,30 +274,6 @@ impl Agent {
             self.take_leaf(&grant.leaf_pem, &grant.authority_pem);
         }
         true
-    }
-
-    /// Acts on what the server pushes with its answers.
-    fn obey(&mut self, message: &HeartbeatResponse) {
-        self.work.obey(message);
-        if !message.ok {
-            warn!("server did not accept the heartbeat");
-        }
-        if !message.pending_client_cert_pem.is_empty() {
-            self.take_leaf(&message.pending_client_cert_pem, &message.agent_ca_cert_pem);
-        }
-        if !message.pending_server_cert_pem.is_empty() {
-            match self.data.save_web_certificate(&message.pending_server_cert_pem) {
-                Ok(fingerprint) => self.web_fingerprint = fingerprint,
-                Err(error) => warn!(err = %error, "pushed web certificate not used"),
-            }
-        }
-        if message.update_available && !self.update_signal_seen {
-            self.update_signal_seen = true;
-            info!(
-                latest_version = message.latest_version.as_str(),
-                "update signal without signature ignored"
-            );
-        }
     }
 }
 

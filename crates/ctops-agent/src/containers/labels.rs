@@ -1,0 +1,96 @@
+//! Which labels of a container leave the host, and how (containers 11, 12).
+
+use std::collections::BTreeMap;
+
+use ctops_base::text;
+use ctops_proto::agent::DockerContainerLabel;
+
+use super::cut;
+
+/// Beginnings of the keys that are collected.
+const COLLECTED: &[&str] = &["com.docker.compose.", "org.opencontainers.image."];
+/// Keys with one of these words have their value hidden.
+const SECRET: &[&str] = &["secret", "token", "password", "key"];
+/// What a hidden value becomes.
+const HIDDEN: &str = "hidden";
+const MAX_LABELS: usize = 128;
+const MAX_KEY_BYTES: usize = 256;
+const MAX_VALUE_BYTES: usize = 1024;
+
+/// The labels to report of `labels`, sorted by key; `max_bytes` bounds keys and values together.
+pub(super) fn collected(labels: &BTreeMap<String, String>, max_bytes: usize) -> Vec<DockerContainerLabel> {
+    let mut left = max_bytes;
+    labels
+        .iter()
+        .filter(|(key, _)| {
+            key.len() <= MAX_KEY_BYTES && COLLECTED.iter().any(|beginning| key.starts_with(beginning))
+        })
+        .map(|(key, value)| DockerContainerLabel {
+            key: text::clean(key, MAX_KEY_BYTES),
+            value: if is_secret(key) { HIDDEN.to_owned() } else { shown(value) },
+        })
+        .take_while(|label| {
+            let size = label.key.len() + label.value.len();
+            let fits = size <= left;
+            left = left.saturating_sub(size);
+            fits
+        })
+        .take(MAX_LABELS)
+        .collect()
+}
+
+fn is_secret(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    SECRET.iter().any(|word| key.contains(word))
+}
+
+fn shown(value: &str) -> String {
+    cut(&text::clean(value, MAX_VALUE_BYTES), MAX_VALUE_BYTES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    /// Spec: containers 11
+    #[test]
+    fn labels_when_collected_then_only_known_ones_leave_and_secrets_are_hidden() {
+        let given = labels(&[
+            ("com.docker.compose.project", "shop"),
+            ("com.docker.compose.API_Token", "abc"),
+            ("org.opencontainers.image.version", "1.2"),
+            ("org.opencontainers.image.signing-key", "abc"),
+            ("com.example.owner", "team"),
+            ("COM.docker.compose.project", "x"),
+            ("maintainer", "me"),
+        ]);
+        let found: Vec<_> =
+            collected(&given, 1000).into_iter().map(|label| (label.key, label.value)).collect();
+        let expected = [
+            ("com.docker.compose.API_Token", "hidden"),
+            ("com.docker.compose.project", "shop"),
+            ("org.opencontainers.image.signing-key", "hidden"),
+            ("org.opencontainers.image.version", "1.2"),
+        ];
+        assert_eq!(found, expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
+    }
+
+    proptest! {
+        /// Spec: containers 12
+        #[test]
+        fn any_labels_stay_within_their_bounds(
+            given in proptest::collection::btree_map("com\\.docker\\.compose\\.\\PC{0,300}", "\\PC{0,1200}", 0..200),
+            max_bytes in 0usize..20_000,
+        ) {
+            let found = collected(&given, max_bytes);
+            prop_assert!(found.len() <= MAX_LABELS);
+            prop_assert!(found.iter().all(|label| label.key.len() <= MAX_KEY_BYTES && label.value.len() <= MAX_VALUE_BYTES));
+            prop_assert!(found.iter().map(|label| label.key.len() + label.value.len()).sum::<usize>() <= max_bytes);
+        }
+    }
+}
