@@ -46,19 +46,15 @@ pub(super) fn cargo(report: &HeartbeatRequest) -> HeartbeatRequest {
     }
 }
 
-/// Pushes are messages of their own; what they carry never comes with an answer (wire contract 5.2, 5.4).
+/// Pushes are messages of their own. This product's server marks them; what the original server pushes never comes with
+/// an answer (wire contract 5.2, 5.4).
 fn is_answer(response: &HeartbeatResponse) -> bool {
     response.ok
+        && !response.is_push
         && response.pending_queries.is_empty()
         && response.pending_task.is_none()
         && response.cancel_task_ids.is_empty()
         && response.pending_client_cert_pem.is_empty()
-        && response.run_check_ids.is_empty()
-        && response.config.is_none()
-        && response.update.is_none()
-        && !response.update_outcome_stored
-        && response.docker_telemetry_config.is_none()
-        && !response.checks_complete
 }
 
 #[cfg(test)]
@@ -80,6 +76,8 @@ mod tests {
         let ok = HeartbeatResponse { ok: true, ..HeartbeatResponse::default() };
         let push = HeartbeatResponse { pending_queries: vec![AgentQuery::default()], ..ok.clone() };
         assert_eq!(in_flight.answered(&push), None);
+        let marked = HeartbeatResponse { is_push: true, ..ok.clone() };
+        assert_eq!(in_flight.answered(&marked), None);
         let direct = HeartbeatResponse { checks: vec![CheckDefinition::default()], ..ok.clone() };
         let acknowledged = in_flight.answered(&direct).map(|cargo| cargo.check_results);
         assert_eq!(acknowledged, Some(report("a").check_results));

@@ -99,12 +99,13 @@ impl Stream for ReplyStream {
             Some(Reply::Ack) => Some(Ok(HeartbeatResponse { ok: true, ..Default::default() })),
             Some(Reply::Certificate(push)) => Some(Ok(HeartbeatResponse {
                 ok: true,
+                is_push: true,
                 pending_client_cert_not_after_unix: push.certificate.not_after.timestamp(),
                 pending_client_cert_pem: push.certificate.pem,
                 agent_ca_cert_pem: push.agent_ca_pem,
                 ..Default::default()
             })),
-            Some(Reply::Work(response)) => Some(Ok(*response)),
+            Some(Reply::Work(response)) => Some(Ok(HeartbeatResponse { is_push: true, ..*response })),
             Some(Reply::End(status)) => {
                 self.ended = true;
                 status.map(|status| Err(*status))
