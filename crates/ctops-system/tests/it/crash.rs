@@ -60,7 +60,7 @@ async fn acknowledged_reports_when_the_server_is_killed_under_load_are_kept_exac
         }
         let restarted = Instant::now();
         let start = server.start().await;
-        wait_for(RECOVERY_LIMIT, || async { all_back(&fleet).await.then_some(()) }).await;
+        wait_for(RECOVERY_LIMIT, || async { all_back(&fleet, PLAN.agents).await.then_some(()) }).await;
         slowest = slowest.max(restarted.elapsed());
         println!(
             "kill {kill} after {running:?}{}: ready in {start:?}, all online in {:?}, {} acknowledged",
@@ -134,7 +134,7 @@ async fn online(fleet: &Fleet) -> Option<i64> {
 }
 
 /// Whether every agent is online through the newest node: what the killed one left behind does not count.
-async fn all_back(fleet: &Fleet) -> bool {
+pub(crate) async fn all_back(fleet: &Fleet, agents: usize) -> bool {
     let leases: Result<i64, sqlx::Error> = sqlx::query_scalar(
         "SELECT count(*)
          FROM agent_leases
@@ -142,7 +142,7 @@ async fn all_back(fleet: &Fleet) -> bool {
     )
     .fetch_one(&fleet.pool)
     .await;
-    leases.is_ok_and(|leases| leases == PLAN.agents as i64) && online(fleet).await == Some(PLAN.agents as i64)
+    leases.is_ok_and(|leases| leases == agents as i64) && online(fleet).await == Some(agents as i64)
 }
 
 fn number(variable: &str) -> Option<u64> {
