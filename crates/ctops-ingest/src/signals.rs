@@ -169,6 +169,7 @@ async fn deliver(node: &Node, revocations: &mut Revocations, payload: &str) {
     match WorkNotice::parse(payload) {
         Some(WorkNotice::Hosts(hosts)) => return node.board.ask(hosts),
         Some(WorkNotice::Org(org_id)) => return node.board.ask_org(org_id),
+        Some(WorkNotice::All) => return node.board.ask_all(),
         None => {}
     }
     match AgentSignal::parse(payload) {

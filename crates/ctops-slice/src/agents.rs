@@ -26,6 +26,8 @@ use uuid::Uuid;
 const WORK: &str = "work:";
 /// Follows [`WORK`] when a whole organisation is meant.
 const ORG: &str = "org:";
+/// Follows [`WORK`] when everybody is meant.
+const ALL: &str = "all";
 /// Hosts named in one announcement, so that it fits into a payload: a UUID and a comma have 37 bytes.
 const HOSTS_PER_NOTICE: usize = (MAX_PAYLOAD - WORK.len()) / 37;
 /// The year 10000 in milliseconds: later moments do not fit into the database.
@@ -153,6 +155,14 @@ pub async fn announce_work_for_org(tx: &mut Tx<'_>, org_id: Uuid) -> Result<(), 
     notify(&mut **tx, AGENTS, &format!("{WORK}{ORG}{org_id}")).await
 }
 
+/// Says, when `tx` commits, that any host may have work: something of the installation itself has changed.
+///
+/// # Errors
+/// Those of the database.
+pub async fn announce_work_for_all(tx: &mut Tx<'_>) -> Result<(), sqlx::Error> {
+    notify(&mut **tx, AGENTS, &format!("{WORK}{ALL}")).await
+}
+
 /// Who an announcement is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WorkNotice {
@@ -160,12 +170,17 @@ pub enum WorkNotice {
     Hosts(Vec<Uuid>),
     /// All hosts of an organisation.
     Org(Uuid),
+    /// All hosts.
+    All,
 }
 
 impl WorkNotice {
     /// Reads the payload of a notification; none when it is about something else.
     pub fn parse(payload: &str) -> Option<Self> {
         let rest = payload.strip_prefix(WORK)?;
+        if rest == ALL {
+            return Some(Self::All);
+        }
         match rest.strip_prefix(ORG) {
             Some(org) => org.parse().ok().map(Self::Org),
             None => rest.split(',').map(|id| id.parse().ok()).collect::<Option<_>>().map(Self::Hosts),
@@ -278,6 +293,7 @@ mod tests {
         let parsed = WorkNotice::parse(&format!("work:{one},{two}"));
         assert_eq!(parsed, Some(WorkNotice::Hosts(vec![one, two])));
         assert_eq!(WorkNotice::parse(&format!("work:org:{two}")), Some(WorkNotice::Org(two)));
+        assert_eq!(WorkNotice::parse("work:all"), Some(WorkNotice::All));
         for other in ["approved:abc", "work:", "work:org:", "work:x", "work:1,"] {
             assert_eq!(WorkNotice::parse(other), None, "{other}");
         }

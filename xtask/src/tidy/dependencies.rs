@@ -9,7 +9,7 @@ use crate::process::{command, output};
 use crate::root;
 
 /// Crate and the crates of ours it may use in product code.
-const ALLOWED: [(&str, &[&str]); 17] = [
+const ALLOWED: [(&str, &[&str]); 18] = [
     ("ctops-base", &[]),
     ("ctops-config", &[]),
     ("ctops-telemetry", &[]),
@@ -17,7 +17,7 @@ const ALLOWED: [(&str, &[&str]); 17] = [
     ("ctops-crypto", &["ctops-base"]),
     ("ctops-pg", &["ctops-base"]),
     ("ctops-queue", &["ctops-base", "ctops-pg"]),
-    ("ctops-slice", &["ctops-base", "ctops-pg", "ctops-queue"]),
+    ("ctops-slice", &["ctops-base", "ctops-pg", "ctops-proto", "ctops-queue"]),
     ("ctops-identity", &["ctops-base", "ctops-crypto", "ctops-pg", "ctops-slice"]),
     (
         "ctops-fleet",
@@ -30,6 +30,10 @@ const ALLOWED: [(&str, &[&str]); 17] = [
             "ctops-queue",
             "ctops-slice",
         ],
+    ),
+    (
+        "ctops-monitoring",
+        &["ctops-base", "ctops-crypto", "ctops-pg", "ctops-proto", "ctops-queue", "ctops-slice"],
     ),
     (
         "ctops-ingest",
@@ -52,6 +56,7 @@ const ALLOWED: [(&str, &[&str]); 17] = [
             "ctops-fleet",
             "ctops-identity",
             "ctops-ingest",
+            "ctops-monitoring",
             "ctops-pg",
             "ctops-proto",
             "ctops-queue",

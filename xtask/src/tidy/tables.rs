@@ -3,7 +3,7 @@
 use super::Source;
 
 /// Table and the folders or files that may write it.
-const WRITERS: [(&str, &[&str]); 19] = [
+const WRITERS: [(&str, &[&str]); 25] = [
     ("consumer_offsets", &["crates/ctops-queue/"]),
     ("dead_letters", &["crates/ctops-queue/"]),
     ("leader_leases", &["crates/ctops-pg/src/leader.rs"]),
@@ -23,6 +23,12 @@ const WRITERS: [(&str, &[&str]); 19] = [
     ("revoked_certificates", &["crates/ctops-fleet/src/agents/"]),
     ("certificate_authorities", &["crates/ctops-fleet/src/agents/"]),
     ("hosts", &["crates/ctops-fleet/src/hosts/"]),
+    ("task_runs", &["crates/ctops-fleet/src/tasks/"]),
+    ("task_targets", &["crates/ctops-fleet/src/tasks/"]),
+    ("task_output", &["crates/ctops-fleet/src/tasks/"]),
+    ("agent_queries", &["crates/ctops-fleet/src/queries/"]),
+    ("checks", &["crates/ctops-monitoring/src/checks/"]),
+    ("check_results", &["crates/ctops-monitoring/src/checks/"]),
 ];
 
 /// Where SQL may stand although the file is not a store: foundation that owns a table.
