@@ -1,6 +1,7 @@
 //! Area: the fleet. Enrolment tokens, agents with their certificates and leases, hosts with their vitals.
 
 pub mod agents;
+pub mod containers;
 pub mod enrolment;
 pub mod hosts;
 pub mod queries;
@@ -15,6 +16,7 @@ pub fn slices(deps: &agents::AgentDeps) -> Vec<Slice> {
     vec![
         enrolment::slice(),
         agents::slice(deps),
+        containers::slice(pool, clock),
         hosts::slice(pool, clock),
         queries::slice(pool, clock),
         software::slice(pool, clock),
