@@ -10,9 +10,14 @@
 //! Offsets in the table `consumer_offsets` are authoritative. What a queue is told by [`Subscription::committed`] only
 //! lets it drop what nobody needs any more.
 //!
+//! [`dead_letters`] shows what could not be applied and applies it again on request.
+//!
+//! [`transfer()`] moves what is not applied yet from one queue into another.
+//!
 //! Owns the tables `consumer_offsets` and `dead_letters`.
 
 mod consumer;
+pub mod dead_letters;
 mod handler;
 #[cfg(feature = "kafka")]
 pub mod kafka;
@@ -21,12 +26,14 @@ mod measure;
 mod offsets;
 mod queue;
 mod topic;
+mod transfer;
 
 pub use consumer::run_consumer;
 pub use handler::{Handler, HandlerError, Parked};
-pub use measure::describe_metrics;
+pub use measure::{describe_metrics, report_dead_letters};
 pub use queue::{
     Batch, BatchLimits, Cause, Delivery, Health, Origin, Position, PublishError, Queue, QueueError, Record,
     Started, Subscription,
 };
 pub use topic::Topic;
+pub use transfer::{TransferError, Transferred, transfer};

@@ -1,5 +1,7 @@
 //! SQL of the consumer runner: how far each group is, and what it put aside.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use ctops_pg::{Pool, Tx};
 use sqlx::Row;
@@ -72,6 +74,39 @@ pub(crate) async fn claim(
     Ok(query.execute(&mut **tx).await?.rows_affected() == 1)
 }
 
+/// Replaces whatever is stored of these groups and the topic by these positions, one for each partition.
+pub(crate) async fn replace(
+    tx: &mut Tx<'_>,
+    groups: &[&str],
+    topic: Topic,
+    positions: &BTreeMap<u32, Position>,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM consumer_offsets WHERE group_name = ANY($1) AND topic = $2")
+        .bind(groups)
+        .bind(topic.name())
+        .execute(&mut **tx)
+        .await?;
+    let partitions: Vec<i32> = positions.keys().map(|partition| partition.cast_signed()).collect();
+    let log_ids: Vec<&str> = positions.values().map(|position| &*position.log_id).collect();
+    let offsets: Vec<i64> = positions.values().map(|position| position.next_offset.cast_signed()).collect();
+    sqlx::query(
+        "INSERT INTO consumer_offsets (group_name, topic, partition, log_id, next_offset, updated_at)
+         SELECT name, $2, place.partition, place.log_id, place.next_offset, $6
+           FROM UNNEST($1::text[]) AS name,
+                UNNEST($3::int[], $4::text[], $5::bigint[]) AS place (partition, log_id, next_offset)",
+    )
+    .bind(groups)
+    .bind(topic.name())
+    .bind(partitions)
+    .bind(log_ids)
+    .bind(offsets)
+    .bind(now)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 /// Keeps records that cannot be applied, each with its reason. One that is kept already stays as it is.
 pub(crate) async fn park(
     tx: &mut Tx<'_>,
@@ -105,7 +140,7 @@ pub(crate) async fn park(
 }
 
 /// A reason may quote the poison itself: PostgreSQL refuses NUL in text, and its length must be bounded.
-fn storable(reason: &str) -> String {
+pub(crate) fn storable(reason: &str) -> String {
     reason.chars().filter(|c| *c != '\0').take(MAX_REASON_CHARS).collect()
 }
 

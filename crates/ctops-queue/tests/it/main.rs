@@ -14,6 +14,7 @@ mod brokers;
 mod capacity;
 mod consumer;
 mod crash;
+mod dead_letters;
 mod disk_full;
 mod embedded;
 mod failures;
@@ -23,3 +24,5 @@ mod measures;
 #[cfg(feature = "kafka")]
 mod rebalance;
 mod support;
+#[cfg(feature = "kafka")]
+mod transfer;
