@@ -1,16 +1,18 @@
 //! The whole run: starts the agents over the ramp, tells the progress, ends by itself.
 
+use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use ctops_agent::dial::Dialer;
+use ctops_agent::dial::{Connection, DialError, Dialer};
 use ctops_agent::settings::Address;
 use ctops_agent::shutdown::{self, Shutdown};
 use ctops_agent::timing::Timing;
 use ctops_agent::trust::ServerTrust;
 use ctops_base::Clock;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -36,6 +38,8 @@ pub struct Fleet {
     pub(crate) registering: Semaphore,
     address: Address,
     trust: ServerTrust,
+    /// Connections for registrations and how many more each may carry, by local address.
+    shared: Mutex<HashMap<Option<IpAddr>, (Arc<Connection>, usize)>>,
 }
 
 impl Fleet {
@@ -59,6 +63,7 @@ impl Fleet {
                 ..Timing::standard(options.heartbeat_interval)
             },
             registering: Semaphore::new(options.registration_concurrency),
+            shared: Mutex::default(),
             options,
         })
     }
@@ -66,11 +71,15 @@ impl Fleet {
     /// Runs until the time is up or `shutdown` is wished; returns the summary, a JSON object.
     ///
     /// # Errors
-    /// When the ledger cannot be written.
+    /// When the token or the server does not work, or the ledger cannot be written.
     pub async fn run(self, mut shutdown: Shutdown) -> anyhow::Result<Value> {
         let fleet = Arc::new(self);
         let (stopper, stop) = shutdown::channel();
         let (started, started_at) = (Instant::now(), fleet.clock.now().to_rfc3339());
+        let Some(preflight) = shutdown.or(Member::preflight(fleet.clone())).await else {
+            return Ok(fleet.summary(&started_at, started));
+        };
+        preflight?;
         let mut members = JoinSet::new();
         for index in 0..fleet.options.agents {
             members.spawn(Member::new(fleet.clone(), index)?.live(stop.clone()));
@@ -89,8 +98,34 @@ impl Fleet {
         let _ = timeout(FAREWELL, async { while members.join_next().await.is_some() {} }).await;
         members.shutdown().await;
         fleet.score.flush()?;
-        let options = &fleet.options;
-        Ok(fleet.score.summary(&options.run_id, &started_at, started.elapsed(), options.agents))
+        Ok(fleet.summary(&started_at, started))
+    }
+
+    fn summary(&self, started_at: &str, started: Instant) -> Value {
+        self.score.summary(&self.options.run_id, started_at, started.elapsed(), self.options.agents)
+    }
+
+    /// A connection for one registration. Up to `-conn-fanout` of them share one that carries no certificate.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub(crate) async fn registration_connection(&self, index: usize) -> Result<Arc<Connection>, DialError> {
+        let source = self.options.source(index);
+        let mut shared = self.shared.lock().await;
+        if let Some((connection, left)) = shared.get_mut(&source)
+            && *left > 0
+            && !connection.is_closed()
+        {
+            *left -= 1;
+            return Ok(Arc::clone(connection));
+        }
+        if self.options.conn_fanout > 1 {
+            let connection = Arc::new(self.dialer(index).dial(None).await?);
+            shared.insert(source, (Arc::clone(&connection), self.options.conn_fanout - 1));
+            return Ok(connection);
+        }
+        drop(shared);
+        self.dialer(index).dial(None).await.map(Arc::new)
     }
 
     /// Tells the progress and keeps the ledger on disk; ends only with an error.

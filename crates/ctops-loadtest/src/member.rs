@@ -22,9 +22,12 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, Streaming};
 
 use crate::fleet::{Fleet, PATIENCE};
+use crate::simulate::{Duties, InventoryLink};
 
 /// Heartbeats on their way to the server; beyond that they are left out and counted.
 const QUEUED: usize = 64;
+/// For the first agent, which tries the token.
+const PREFLIGHT: Duration = Duration::from_secs(15);
 /// For the acknowledgements still missing at the end of the run.
 const LAST_ACKNOWLEDGEMENTS: Duration = Duration::from_secs(10);
 
@@ -42,15 +45,19 @@ pub struct Member {
     sequence: i64,
     /// Time of the last report, Unix seconds.
     reported_at: i64,
+    duties: Duties,
 }
 
 /// An open stream.
 struct Link {
     sender: mpsc::Sender<HeartbeatRequest>,
     responses: Streaming<HeartbeatResponse>,
-    /// Sequence numbers without acknowledgement and when they were sent, oldest first.
-    outstanding: VecDeque<(i64, Instant)>,
+    outstanding: Outstanding,
+    inventory: InventoryLink,
 }
+
+/// Messages without acknowledgement and when they were sent, oldest first; scheduled heartbeats with their number.
+type Outstanding = VecDeque<(Option<i64>, Instant)>;
 
 impl Member {
     /// Agent number `index` with a fresh key.
@@ -70,7 +77,33 @@ impl Member {
             known: None,
             sequence: 0,
             reported_at: 0,
+            duties: Duties::new(index),
         })
+    }
+
+    /// Registers an agent of its own, so that a wrong token is found before the whole fleet tries it.
+    ///
+    /// # Errors
+    /// When that agent does not become active within 15 s.
+    pub async fn preflight(fleet: Arc<Fleet>) -> anyhow::Result<()> {
+        if !fleet.options.preflight {
+            return Ok(());
+        }
+        let member = Self { hostname: fleet.options.preflight_hostname(), ..Self::new(fleet, 0)? };
+        let attempt = async {
+            let connection =
+                member.dialer.dial(None).await.map_err(|error| anyhow::anyhow!(chain(&error)))?;
+            match registration::register(&connection, member.registration_request()?, PREFLIGHT).await {
+                Ok(Answer::Active(_)) => Ok(()),
+                Ok(_) => anyhow::bail!("the token does not approve agents by itself"),
+                Err(error) => anyhow::bail!(chain(&error)),
+            }
+        };
+        timeout(PREFLIGHT, attempt)
+            .await
+            .context("no answer in time")
+            .flatten()
+            .context("the first agent failed")
     }
 
     /// Lives until `stop`, or until the server refuses it for good.
@@ -110,7 +143,8 @@ impl Member {
         let score = &fleet.score;
         let _permit = fleet.registering.acquire().await?;
         // The certificate is left out: if it is the reason for registering again, it would be refused here as well.
-        let connection = self.dialer.dial(None).await.map_err(|error| anyhow::anyhow!(chain(&error)))?;
+        let connection = fleet.registration_connection(self.index).await;
+        let connection = connection.map_err(|error| anyhow::anyhow!(chain(&error)))?;
         match registration::register(&connection, self.registration_request()?, PATIENCE).await {
             Ok(Answer::Active(grant)) => {
                 score.registrations_active.add(u64::from(self.sequence == 0));
@@ -165,8 +199,8 @@ impl Member {
         let Some(connection) = stop.or(self.dialer.dial(shown)).await else { return Ok(Next::End) };
         let connection = connection.map_err(|error| anyhow::anyhow!(chain(&error)))?;
         let (sender, outgoing) = mpsc::channel(QUEUED);
-        let mut link_outstanding = VecDeque::new();
-        self.beat(&sender, &mut link_outstanding, true, Instant::now());
+        let mut outstanding = VecDeque::new();
+        self.beat(&sender, &mut outstanding, true, Instant::now());
         let mut client = connection.client.clone();
         let opening = stop.or(client.heartbeat(ReceiverStream::new(outgoing))).await;
         let Some(opened) = opening else { return Ok(Next::End) };
@@ -174,7 +208,9 @@ impl Member {
         let score = &self.fleet.score;
         score.streams_open.add(1);
         score.reconnects.add(u64::from(self.sequence > 1));
-        let mut link = Link { sender, responses, outstanding: link_outstanding };
+        let (agent_id, token) = self.known.clone().unwrap_or_default();
+        let inventory = InventoryLink { client, token, agent_id };
+        let mut link = Link { sender, responses, outstanding, inventory };
         let result = self.exchange(&mut link, stop).await;
         self.fleet.score.streams_open.less();
         result
@@ -193,10 +229,11 @@ impl Member {
                     return Ok(Next::End);
                 }
                 message = link.responses.message() => match message {
-                    Ok(Some(message)) => self.hear(&message, &mut link.outstanding)?,
+                    Ok(Some(message)) => self.hear(&message, link)?,
                     Ok(None) => anyhow::bail!("server closed the stream"),
                     Err(status) => return Err(self.lost(&status)),
                 },
+                () = self.duties.urgent(&self.fleet) => self.deliver(link),
                 due = ticker.tick() => self.beat(&link.sender, &mut link.outstanding, false, due),
             }
         }
@@ -208,7 +245,7 @@ impl Member {
         while !link.outstanding.is_empty() {
             let left = end.saturating_duration_since(Instant::now());
             match timeout(left, link.responses.message()).await {
-                Ok(Ok(Some(message))) => self.hear(&message, &mut link.outstanding)?,
+                Ok(Ok(Some(message))) => self.hear(&message, link)?,
                 Ok(Err(status)) => anyhow::bail!(describe(&status)),
                 Ok(Ok(None)) => anyhow::bail!("server closed the stream"),
                 Err(_) => anyhow::bail!("acknowledgements missing at the end of the run"),
@@ -218,11 +255,9 @@ impl Member {
     }
 
     /// Takes in a message of the server: one answer per heartbeat, in order, and now and then something pushed.
-    fn hear(
-        &mut self,
-        message: &HeartbeatResponse,
-        outstanding: &mut VecDeque<(i64, Instant)>,
-    ) -> anyhow::Result<()> {
+    fn hear(&mut self, message: &HeartbeatResponse, link: &mut Link) -> anyhow::Result<()> {
+        let fleet = self.fleet.clone();
+        self.duties.obey(&fleet, message, &link.inventory);
         if !message.pending_client_cert_pem.is_empty() {
             // Shown at the next connection.
             self.leaf =
@@ -231,31 +266,49 @@ impl Member {
         if is_push(message) {
             return Ok(());
         }
+        let answered = link.outstanding.pop_front();
         if !message.ok {
-            self.fleet.score.error("heartbeat not accepted");
-            outstanding.pop_front();
-        } else if let Some((sequence, sent)) = outstanding.pop_front() {
-            let latency = sent.elapsed();
-            self.fleet
-                .score
-                .acknowledged(&self.hostname, sequence, latency)
-                .context("the ledger cannot be written")?;
+            fleet.score.error("heartbeat not accepted");
+        } else if let Some((Some(sequence), sent)) = answered {
+            let written = fleet.score.acknowledged(&self.hostname, sequence, sent.elapsed());
+            written.context("the ledger cannot be written")?;
         }
         Ok(())
+    }
+
+    /// Sends results between two heartbeats.
+    fn deliver(&mut self, link: &mut Link) {
+        let fleet = self.fleet.clone();
+        let agent_id = self.known.as_ref().map(|(agent_id, _)| agent_id.clone()).unwrap_or_default();
+        let mut report = HeartbeatRequest { results_only: true, ..self.heartbeat(self.sequence, agent_id) };
+        self.duties.drain(&fleet, &mut report);
+        let bytes = report.encoded_len() as u64;
+        if link.sender.try_send(report).is_err() {
+            fleet.score.error("results left out because the stream took no more");
+            return;
+        }
+        link.outstanding.push_back((None, Instant::now()));
+        fleet.score.bytes_sent.add(bytes);
     }
 
     /// Sends the next heartbeat, `due` at a certain time; its number is used once, whether or not it arrives.
     fn beat(
         &mut self,
         sender: &mpsc::Sender<HeartbeatRequest>,
-        outstanding: &mut VecDeque<(i64, Instant)>,
+        outstanding: &mut Outstanding,
         first: bool,
         due: Instant,
     ) {
         self.reported_at =
             (self.fleet.clock.now().timestamp() - self.fleet.options.clock_lead()).max(self.reported_at + 1);
-        let report = self.heartbeat(self.sequence + 1, first);
-        let score = &self.fleet.score;
+        let (agent_id, token) = self.known.clone().unwrap_or_default();
+        let mut report = self.heartbeat(self.sequence + 1, if first { token } else { agent_id });
+        let fleet = self.fleet.clone();
+        for vital in [&mut report.cpu_percent, &mut report.memory_percent, &mut report.disk_percent] {
+            *vital = self.duties.vary(&fleet, *vital);
+        }
+        self.duties.drain(&fleet, &mut report);
+        let score = &fleet.score;
         let bytes = report.encoded_len() as u64;
         if sender.try_send(report).is_err() {
             score.heartbeats_failed.add(1);
@@ -263,14 +316,13 @@ impl Member {
         }
         self.sequence += 1;
         let now = Instant::now();
-        outstanding.push_back((self.sequence, now));
+        outstanding.push_back((Some(self.sequence), now));
         score.heartbeats_sent.add(1);
         score.bytes_sent.add(bytes);
         score.send_latency.record(now.saturating_duration_since(due));
     }
 
-    fn heartbeat(&self, sequence: i64, first: bool) -> HeartbeatRequest {
-        let (agent_id, token) = self.known.clone().unwrap_or_default();
+    fn heartbeat(&self, sequence: i64, agent_id: String) -> HeartbeatRequest {
         let wave = (sequence + self.index as i64).rem_euclid(50) as f32;
         let disk = |mount_point: &str, percent_used: f32| DiskInfo {
             mount_point: mount_point.to_owned(),
@@ -288,7 +340,7 @@ impl Member {
             is_up: true,
         };
         HeartbeatRequest {
-            agent_id: if first { token } else { agent_id },
+            agent_id,
             cpu_percent: 20.0 + wave,
             memory_percent: 40.0 + wave / 2.0,
             disk_percent: 40.0,
@@ -338,9 +390,11 @@ fn describe(status: &Status) -> String {
     format!("{:?}: {}", status.code(), status.message())
 }
 
-/// Whether a message was pushed, and is not the answer to a heartbeat (wire contract 5.2).
+/// Whether a message was pushed, and is not the answer to a heartbeat (wire contract 5.2). This product's server marks
+/// what it pushes.
 fn is_push(message: &HeartbeatResponse) -> bool {
-    !message.pending_client_cert_pem.is_empty()
+    message.is_push
+        || !message.pending_client_cert_pem.is_empty()
         || !message.pending_queries.is_empty()
         || message.pending_task.is_some()
         || !message.cancel_task_ids.is_empty()

@@ -113,6 +113,16 @@ pub struct Score {
     pub heartbeats_acknowledged: Counter,
     /// Heartbeats left out because the stream took no more.
     pub heartbeats_failed: Counter,
+    /// Tasks done.
+    pub tasks_completed: Counter,
+    /// Results of checks sent.
+    pub checks_reported: Counter,
+    /// Queries answered.
+    pub queries_answered: Counter,
+    /// Inventories the server took.
+    pub inventory_scans: Counter,
+    /// Errors of all kinds.
+    pub errors_counted: Counter,
     /// Encoded heartbeats, bytes.
     pub bytes_sent: Counter,
     /// From the moment a heartbeat was due to its sending.
@@ -145,6 +155,7 @@ impl Score {
 
     /// Counts an error by its text.
     pub fn error(&self, text: &str) {
+        self.errors_counted.add(1);
         let mut errors = lock(&self.errors);
         if errors.len() < MAX_ERRORS || errors.contains_key(text) {
             *errors.entry(text.to_owned()).or_default() += 1;
@@ -208,11 +219,11 @@ impl Score {
             "heartbeats_sent": self.heartbeats_sent.get(),
             "heartbeats_acknowledged": self.heartbeats_acknowledged.get(),
             "heartbeats_failed": self.heartbeats_failed.get(),
-            "tasks_completed": 0,
-            "checks_reported": 0,
-            "queries_answered": 0,
+            "tasks_completed": self.tasks_completed.get(),
+            "checks_reported": self.checks_reported.get(),
+            "queries_answered": self.queries_answered.get(),
             "terminal_sessions": 0,
-            "inventory_scans": 0,
+            "inventory_scans": self.inventory_scans.get(),
             "bytes_sent": self.bytes_sent.get(),
             "all_open_after_ms": self.all_open_after_ms.get(),
             "send_latency_p50_us": self.send_latency.at(500),
@@ -226,6 +237,7 @@ impl Score {
             "ack_latency_p90_us": self.ack_latency.at(900),
             "ack_latency_p99_us": self.ack_latency.at(990),
             "ack_latency_p999_us": self.ack_latency.at(999),
+            "errors": self.errors_counted.get(),
             "top_errors": top_errors,
         })
     }

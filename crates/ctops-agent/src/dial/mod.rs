@@ -71,6 +71,13 @@ pub struct Connection {
     driver: JoinHandle<()>,
 }
 
+impl Connection {
+    /// Whether nothing more can be sent on it.
+    pub fn is_closed(&self) -> bool {
+        self.driver.is_finished()
+    }
+}
+
 impl Drop for Connection {
     fn drop(&mut self) {
         self.driver.abort();

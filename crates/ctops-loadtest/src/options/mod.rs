@@ -8,6 +8,14 @@ use ctops_agent::flags::{FlagError, Kind, split};
 use ctops_agent::settings::Secret;
 use ctops_base::{Clock, id};
 
+mod cleanup;
+mod duration;
+mod limits;
+
+pub use cleanup::CleanupOptions;
+use duration::parse_duration;
+pub use limits::Limits;
+
 /// What the program prints for `-help` and after a mistake.
 pub const USAGE: &str = "\
 Usage of ct-ops-loadtest run:
@@ -24,14 +32,73 @@ Usage of ct-ops-loadtest run:
   -registration-concurrency n   registrations at a time (default 32)
   -source-addresses n           spread the agents over n addresses from 127.0.1.1 on (default 0: any)
   -max-backoff duration         longest delay before a reconnect (default 60s)
+  -conn-fanout n                registrations that share a connection (default 1); streams never do, because the
+                                certificate of a connection says which agent it is
+  -preflight                    register one agent first and end if that fails (default true)
+  -simulate-checks              answer checks (default true)
+  -simulate-tasks               do tasks (default true)
+  -simulate-inventory           send packages for software inventory tasks (default true)
+  -simulate-terminal            accepted, without effect: no server of this version opens terminals (default true)
+  -check-failure-rate share     share of check results that fail (default 0.05)
+  -metrics-jitter share         how much the vitals vary (default 0.1)
   -stats-interval duration      between lines about the progress (default 10s)
   -ledger file                  write a line `hostname sequence` for every acknowledged heartbeat
-  -output-json file             write the summary there too";
+  -output-json file             write the summary there too
+Limits; one that is exceeded makes the exit code 3:
+  -fail-active-below percent    share of agents that became active
+  -fail-ack-p99 duration        99 of 100 acknowledgements take at most this long
+  -fail-unacknowledged n        heartbeats sent and never acknowledged
+  -fail-reconnects n            streams that had to be opened again
+  -fail-errors n                errors of any kind
+Usage of ct-ops-loadtest cleanup (deletes the hosts of a run):
+  -web-url url                  address of the web server (required)
+  -admin-key text               value of CT_OPS_LOADTEST_ADMIN_KEY there (required, or in that environment variable)
+  -run-id text                  the run (required)
+  -hostname-prefix text         start of every host name (default loadtest)
+  -ca-cert file                 certificates to trust instead of the system's
+  -tls-skip-verify              do not verify the server
+  -timeout duration             for the whole call (default 5m)";
 
 /// Shorter ones would measure the load tester.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 /// Addresses of one block of 127.0.0.0/8 that are used: .1 to .250 of each /24.
 const PER_BLOCK: usize = 250;
+
+/// Flags with a value.
+const VALUES: [&str; 23] = [
+    "address",
+    "token",
+    "ca-cert",
+    "agents",
+    "ramp",
+    "duration",
+    "heartbeat-interval",
+    "run-id",
+    "hostname-prefix",
+    "registration-concurrency",
+    "source-addresses",
+    "max-backoff",
+    "conn-fanout",
+    "check-failure-rate",
+    "metrics-jitter",
+    "stats-interval",
+    "ledger",
+    "output-json",
+    "fail-active-below",
+    "fail-ack-p99",
+    "fail-unacknowledged",
+    "fail-reconnects",
+    "fail-errors",
+];
+/// Flags that are on or off.
+const SWITCHES: [&str; 6] = [
+    "tls-skip-verify",
+    "preflight",
+    "simulate-checks",
+    "simulate-tasks",
+    "simulate-inventory",
+    "simulate-terminal",
+];
 
 /// What to simulate.
 #[derive(Clone, Debug)]
@@ -62,6 +129,22 @@ pub struct Options {
     pub source_addresses: usize,
     /// Longest delay before a reconnect.
     pub max_backoff: Duration,
+    /// Registrations that share a connection.
+    pub conn_fanout: usize,
+    /// Whether one agent registers before the others start.
+    pub preflight: bool,
+    /// Whether checks are answered.
+    pub simulate_checks: bool,
+    /// Whether tasks are done.
+    pub simulate_tasks: bool,
+    /// Whether software inventory tasks send packages.
+    pub simulate_inventory: bool,
+    /// Share of check results that fail, 0 to 1.
+    pub check_failure_rate: f64,
+    /// How much the vitals vary, 0 to 1.
+    pub metrics_jitter: f64,
+    /// What makes the run a failure.
+    pub limits: Limits,
     /// Between lines about the progress.
     pub stats_interval: Duration,
     /// Where acknowledged heartbeats are written.
@@ -76,48 +159,13 @@ impl Options {
     /// # Errors
     /// For flags that are unknown, incomplete, out of range or missing.
     pub fn parse(arguments: &[String]) -> Result<Self, FlagError> {
-        const VALUES: [&str; 15] = [
-            "address",
-            "token",
-            "ca-cert",
-            "agents",
-            "ramp",
-            "duration",
-            "heartbeat-interval",
-            "run-id",
-            "hostname-prefix",
-            "registration-concurrency",
-            "source-addresses",
-            "max-backoff",
-            "stats-interval",
-            "ledger",
-            "output-json",
-        ];
         let mut known: Vec<(&str, Kind)> = VALUES.map(|name| (name, Kind::Value)).to_vec();
-        known.push(("tls-skip-verify", Kind::Switch));
+        known.extend(SWITCHES.map(|name| (name, Kind::Switch)));
         let mut options = Self::standard();
         for (name, value) in split(arguments, &known)? {
-            let wrong = || FlagError::BadValue(name.to_owned(), value.clone());
-            let number = |least: usize| value.parse().ok().filter(|n| *n >= least).ok_or_else(wrong);
-            let time = || parse_duration(&value).ok_or_else(wrong);
-            match name {
-                "address" => options.address.clone_from(&value),
-                "token" => options.token = Secret::new(&value),
-                "ca-cert" => options.ca_cert = Some(PathBuf::from(&value)),
-                "agents" => options.agents = number(1)?,
-                "ramp" => options.ramp = time()?,
-                "duration" => options.duration = time()?,
-                "heartbeat-interval" if time()? < SHORTEST_INTERVAL => return Err(wrong()),
-                "heartbeat-interval" => options.heartbeat_interval = time()?,
-                "run-id" => options.run_id.clone_from(&value),
-                "hostname-prefix" => options.hostname_prefix.clone_from(&value),
-                "registration-concurrency" => options.registration_concurrency = number(1)?,
-                "source-addresses" => options.source_addresses = number(0)?,
-                "max-backoff" => options.max_backoff = time()?,
-                "stats-interval" => options.stats_interval = time()?,
-                "ledger" => options.ledger = Some(PathBuf::from(&value)),
-                "output-json" => options.output_json = Some(PathBuf::from(&value)),
-                _ => options.tls_skip_verify = value == "true",
+            let taken = options.take(name, &value) || options.limits.take(name, &value);
+            if !taken {
+                return Err(FlagError::BadValue(name.to_owned(), value));
             }
         }
         for (name, given) in [("address", &options.address[..]), ("token", options.token.expose())] {
@@ -126,6 +174,45 @@ impl Options {
             }
         }
         Ok(options)
+    }
+
+    /// Takes the value of one flag in; false when it cannot be that or is none of these flags.
+    fn take(&mut self, name: &str, value: &str) -> bool {
+        let number = |least: usize| value.parse().ok().filter(|n| *n >= least);
+        let time = || parse_duration(value);
+        let share = || value.parse().ok().filter(|share: &f64| (0.0..=1.0).contains(share));
+        let text = || Some(value.to_owned());
+        let file = || Some(Some(PathBuf::from(value)));
+        let switch = || Some(value == "true");
+        match name {
+            "address" => put(&mut self.address, text()),
+            "token" => put(&mut self.token, Some(Secret::new(value))),
+            "ca-cert" => put(&mut self.ca_cert, file()),
+            "tls-skip-verify" => put(&mut self.tls_skip_verify, switch()),
+            "agents" => put(&mut self.agents, number(1)),
+            "ramp" => put(&mut self.ramp, time()),
+            "duration" => put(&mut self.duration, time()),
+            "heartbeat-interval" => {
+                put(&mut self.heartbeat_interval, time().filter(|time| *time >= SHORTEST_INTERVAL))
+            }
+            "run-id" => put(&mut self.run_id, text()),
+            "hostname-prefix" => put(&mut self.hostname_prefix, text()),
+            "registration-concurrency" => put(&mut self.registration_concurrency, number(1)),
+            "source-addresses" => put(&mut self.source_addresses, number(0)),
+            "max-backoff" => put(&mut self.max_backoff, time()),
+            "conn-fanout" => put(&mut self.conn_fanout, number(1)),
+            "preflight" => put(&mut self.preflight, switch()),
+            "simulate-checks" => put(&mut self.simulate_checks, switch()),
+            "simulate-tasks" => put(&mut self.simulate_tasks, switch()),
+            "simulate-inventory" => put(&mut self.simulate_inventory, switch()),
+            "simulate-terminal" => true,
+            "check-failure-rate" => put(&mut self.check_failure_rate, share()),
+            "metrics-jitter" => put(&mut self.metrics_jitter, share()),
+            "stats-interval" => put(&mut self.stats_interval, time()),
+            "ledger" => put(&mut self.ledger, file()),
+            "output-json" => put(&mut self.output_json, file()),
+            _ => false,
+        }
     }
 
     fn standard() -> Self {
@@ -144,10 +231,23 @@ impl Options {
             registration_concurrency: 32,
             source_addresses: 0,
             max_backoff: Duration::from_secs(60),
+            conn_fanout: 1,
+            preflight: true,
+            simulate_checks: true,
+            simulate_tasks: true,
+            simulate_inventory: true,
+            check_failure_rate: 0.05,
+            metrics_jitter: 0.1,
+            limits: Limits::default(),
             stats_interval: Duration::from_secs(10),
             ledger: None,
             output_json: None,
         }
+    }
+
+    /// Host name of the agent that tries token and server before the others start.
+    pub fn preflight_hostname(&self) -> String {
+        format!("{}-{}-preflight", self.hostname_prefix, self.run_id)
     }
 
     /// Host name of agent number `index`.
@@ -182,31 +282,9 @@ impl Options {
     }
 }
 
-/// A duration as Go writes it: `300ms`, `1.5s`, `1h30m`, `0`.
-fn parse_duration(text: &str) -> Option<Duration> {
-    if text == "0" {
-        return Some(Duration::ZERO);
-    }
-    let mut total = Duration::ZERO;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let (number, tail) = rest.split_at(digits);
-        let letters = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
-        let (unit, tail) = tail.split_at(letters);
-        let seconds = match unit {
-            "us" | "µs" => 1e-6,
-            "ms" => 1e-3,
-            "s" => 1.0,
-            "m" => 60.0,
-            "h" => 3600.0,
-            _ => return None,
-        };
-        let value: f64 = number.parse().ok()?;
-        total = total.checked_add(Duration::try_from_secs_f64(value * seconds).ok()?)?;
-        rest = tail;
-    }
-    (!text.is_empty()).then_some(total)
+/// Sets `place` if there is a value; whether there was one.
+fn put<T>(place: &mut T, value: Option<T>) -> bool {
+    value.map(|value| *place = value).is_some()
 }
 
 #[cfg(test)]
@@ -217,18 +295,6 @@ mod tests {
 
     fn parse(line: &str) -> Result<Options, FlagError> {
         Options::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
-    }
-
-    #[test]
-    fn duration_when_written_as_in_go_then_is_understood() {
-        let cases =
-            [("0", 0), ("200ms", 200), ("1.5s", 1500), ("1m30s", 90_000), ("2h", 7_200_000), ("0s", 0)];
-        for (text, milliseconds) in cases {
-            assert_eq!(parse_duration(text), Some(Duration::from_millis(milliseconds)), "{text}");
-        }
-        for bad in ["", "5", "s", "1x", "-1s", "1.2.3s", "1s ", "99999999999999999999h"] {
-            assert_eq!(parse_duration(bad), None, "{bad:?}");
-        }
     }
 
     #[test]
@@ -251,6 +317,11 @@ mod tests {
             "-address h:1 -token t -ramp soon",
             "-address h:1 -token t -heartbeat-interval 9ms",
             "-address h:1 -token t -cleanup",
+            "-address h:1 -token t -conn-fanout 0",
+            "-address h:1 -token t -check-failure-rate 1.1",
+            "-address h:1 -token t -metrics-jitter NaN",
+            "-address h:1 -token t -fail-active-below 101",
+            "-address h:1 -token t -fail-errors many",
         ] {
             assert!(parse(bad).is_err(), "{bad:?}");
         }
