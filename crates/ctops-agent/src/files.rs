@@ -26,6 +26,16 @@ pub fn read_open(file: File, limit: u64) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
+/// The first bytes of `path`, at most `limit`.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn read_beginning(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    File::open(path)?.take(limit as u64).read_to_end(&mut content)?;
+    Ok(content)
+}
+
 /// The content of `path` as text, `None` when there is no such file.
 ///
 /// # Errors

@@ -13,13 +13,17 @@ use crate::collect::Sources;
 use crate::config::AllowTasks;
 use crate::data_dir::State;
 
+pub mod checks;
 mod line;
 mod outbox;
 pub mod program;
+mod queries;
+mod tasks;
 
-pub(crate) use line::Link;
 use line::Line;
+pub(crate) use line::Link;
 use outbox::Outbox;
+use program::Programs;
 
 /// What work needs of the agent.
 #[derive(Clone, Debug)]
@@ -39,6 +43,9 @@ pub struct Surroundings {
 pub struct Work {
     outbox: Arc<Outbox>,
     line: Arc<Line>,
+    checks: checks::Schedule,
+    queries: queries::Queries,
+    tasks: tasks::Tasks,
 }
 
 impl Work {
@@ -46,7 +53,18 @@ impl Work {
     pub fn new(surroundings: Surroundings) -> Self {
         let outbox = Arc::new(Outbox::default());
         let line = Arc::new(Line::default());
+        let tools = checks::Tools {
+            clock: surroundings.clock.clone(),
+            sources: surroundings.sources.clone(),
+            programs: Programs::system(),
+            scripts_dir: surroundings.data_dir.clone(),
+            scripts_allowed: surroundings.allow_tasks.permits(tasks::CUSTOM_SCRIPT),
+            roots: Arc::default(),
+        };
         Self {
+            checks: checks::Schedule::new(tools, outbox.clone()),
+            queries: queries::Queries::new(surroundings.sources.clone(), outbox.clone()),
+            tasks: tasks::Tasks::new(surroundings, outbox.clone(), line.clone()),
             outbox,
             line,
         }
@@ -60,6 +78,7 @@ impl Work {
     /// A stream was opened, on the connection of `link`.
     pub(crate) fn connected(&mut self, link: Link) {
         self.line.connected(link);
+        self.queries.forget();
     }
 
     /// The agent has another token.
@@ -74,6 +93,15 @@ impl Work {
 
     /// Starts and stops what `response` asks for.
     pub fn obey(&mut self, response: &HeartbeatResponse) {
+        if response.checks_complete || !response.checks.is_empty() {
+            self.checks.replace(&response.checks, response.checks_complete);
+        }
+        self.checks.run_now(&response.run_check_ids);
+        self.queries.answer(&response.pending_queries);
+        if let Some(task) = &response.pending_task {
+            self.tasks.start(task);
+        }
+        self.tasks.cancel(&response.cancel_task_ids);
     }
 
     /// Moves what waits to be delivered into `report`, as far as it fits.
@@ -93,5 +121,6 @@ impl Work {
 
     /// The server has what was drained.
     pub fn acknowledged(&mut self, cargo: &HeartbeatRequest) {
+        self.tasks.acknowledged(&cargo.task_results);
     }
 }

@@ -252,7 +252,10 @@ mod tests {
     #[tokio::test]
     async fn program_when_it_ends_then_its_output_and_code_are_returned() {
         let output = sh("echo out; echo err >&2; exit 3", LONG).await.unwrap();
-        assert_eq!((output.code, output.stdout.as_slice(), output.stderr.as_str()), (3, &b"out\n"[..], "err\n"));
+        assert_eq!(
+            (output.code, output.stdout.as_slice(), output.stderr.as_str()),
+            (3, &b"out\n"[..], "err\n")
+        );
         let output = sh("head -c 100000 /dev/zero", LONG).await.unwrap();
         assert!(output.cut && output.stdout.len() == 64);
         assert_eq!(sh("kill -9 $$", LONG).await.unwrap().code, -1);
@@ -271,7 +274,8 @@ mod tests {
         assert!(started.elapsed() < Duration::from_secs(9));
         let pid: i32 = std::fs::read_to_string(pid_file).unwrap().trim().parse().unwrap();
         let gone = async {
-            while std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z")) {
+            while std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z"))
+            {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };

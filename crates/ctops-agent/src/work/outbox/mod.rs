@@ -202,11 +202,7 @@ impl Waiting {
             Some(position) => &mut self.progress[position],
             None if limit < PROGRESS_MARKER.len() => return,
             None => {
-                self.progress.push(Output {
-                    task_id: task_id.to_owned(),
-                    text: String::new(),
-                    cut: false,
-                });
+                self.progress.push(Output { task_id: task_id.to_owned(), text: String::new(), cut: false });
                 let last = self.progress.len() - 1;
                 &mut self.progress[last]
             }
@@ -250,7 +246,7 @@ fn result_bytes(result: &AgentTaskResult) -> usize {
 }
 
 /// The result within its limit: the document goes first, then the end of the error.
-fn fitted(mut result: AgentTaskResult) -> AgentTaskResult {
+pub(super) fn fitted(mut result: AgentTaskResult) -> AgentTaskResult {
     if result_bytes(&result) <= RESULT_BYTES {
         return result;
     }
