@@ -3,8 +3,11 @@
 pub mod agents;
 pub mod containers;
 pub mod enrolment;
+pub mod host_keys;
 pub mod hosts;
+pub mod metrics;
 pub mod queries;
+pub mod releases;
 pub mod software;
 pub mod tasks;
 
@@ -17,9 +20,12 @@ pub fn slices(deps: &agents::AgentDeps) -> Vec<Slice> {
         enrolment::slice(),
         agents::slice(deps),
         containers::slice(pool, clock),
-        hosts::slice(pool, clock),
+        hosts::slice(),
+        metrics::slice(pool, clock),
         queries::slice(pool, clock),
+        releases::slice(deps),
         software::slice(pool, clock),
         tasks::slice(pool, clock),
+        host_keys::slice(),
     ]
 }

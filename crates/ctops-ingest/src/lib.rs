@@ -13,6 +13,7 @@
 //! | `listener` | accepts connections within limits and speaks HTTP/2 on them |
 //! | `rpc` | refuses what is not authenticated, finds the method, bounds its messages |
 //! | `register`, `renew` | the two unary calls |
+//! | `releases` | programs for agents that update themselves |
 //! | `stream` | one heartbeat stream: authenticate once, validate, publish, acknowledge |
 //! | `validate` | what is accepted from a heartbeat: pure |
 //! | `signals` | hands notifications of the database to streams and waiting calls |
@@ -32,6 +33,7 @@ mod listener;
 mod measure;
 mod node;
 mod register;
+mod releases;
 mod renew;
 mod rpc;
 mod signals;

@@ -19,6 +19,8 @@ pub struct Limits {
     pub in_flight: usize,
     /// How often revoked certificates are read even without a notification (security 19).
     pub revocation_poll: Duration,
+    /// Programs of agent releases that are sent at a time; more agents have to come back.
+    pub max_downloads: usize,
     /// Time for streams to end on shutdown (security 17).
     pub drain: Duration,
     /// Longest time over which the ends of streams are spread on shutdown, so that other nodes are not flooded.
@@ -37,6 +39,7 @@ impl Default for Limits {
             first_message: Duration::from_secs(30),
             in_flight: 16,
             revocation_poll: Duration::from_secs(3),
+            max_downloads: 16,
             drain: Duration::from_secs(30),
             spread: Duration::from_secs(5),
             handover: Duration::ZERO,

@@ -15,6 +15,7 @@ pub(crate) const WORK_SENT: &str = "ctops_ingest_work_sent_total";
 pub(crate) const WORK_FAILED: &str = "ctops_ingest_work_failed_total";
 pub(crate) const REFUSED: &str = "ctops_ingest_refused_total";
 pub(crate) const REGISTRATIONS: &str = "ctops_ingest_registrations_total";
+pub(crate) const DOWNLOADS: &str = "ctops_ingest_release_downloads_total";
 pub(crate) const RENEWALS: &str = "ctops_ingest_renewals_total";
 pub(crate) const LEASE_LAPSES: &str = "ctops_ingest_node_lease_lapses_total";
 
@@ -41,6 +42,7 @@ pub fn describe_metrics() {
     );
     describe_counter!(REFUSED, Unit::Count, "calls refused before they reached their method, by reason");
     describe_counter!(REGISTRATIONS, Unit::Count, "answers to Register by status");
+    describe_counter!(DOWNLOADS, Unit::Count, "calls of FetchRelease by outcome");
     describe_counter!(RENEWALS, Unit::Count, "answers to RenewCertificate by outcome");
     describe_counter!(LEASE_LAPSES, Unit::Count, "times this node regained a lease that had run out");
 }

@@ -9,6 +9,7 @@ use ctops_pg::notify::Notifications;
 use ctops_queue::Queue;
 use ctops_slice::AgentWork;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -56,6 +57,8 @@ pub(crate) struct Node {
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) tls: Arc<TlsMaterial>,
     pub(crate) limits: Limits,
+    /// Places for downloads of releases.
+    pub(crate) downloads: Arc<Semaphore>,
     pub(crate) lease: NodeLease,
     pub(crate) streams: LiveStreams,
     pub(crate) departed: Departed,
@@ -91,6 +94,7 @@ impl Ingest {
             agents,
             queue,
             tls,
+            downloads: Arc::new(Semaphore::new(limits.max_downloads)),
             limits,
             lease,
             streams: LiveStreams::new(),

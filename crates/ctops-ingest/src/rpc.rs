@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use ctops_proto::agent::{FetchReleaseRequest, ReleaseChunk};
 use ctops_proto::agent::{
     HeartbeatRequest, HeartbeatResponse, RegisterRequest, RegisterResponse, RenewCertificateRequest,
     RenewCertificateResponse,
@@ -22,6 +23,7 @@ use crate::codec::SmallBuffers;
 use crate::listener::Peer;
 use crate::measure;
 use crate::node::Node;
+use crate::releases::FetchRelease;
 use crate::stream::ReplyStream;
 use crate::{register, renew, stream};
 
@@ -37,6 +39,7 @@ enum Method {
     Register,
     Heartbeat,
     RenewCertificate,
+    FetchRelease,
     /// Part of the contract, not served by this version.
     NotServed,
     Unknown,
@@ -48,6 +51,7 @@ impl Method {
             "/agent.v1.IngestService/Register" => Self::Register,
             "/agent.v1.IngestService/Heartbeat" => Self::Heartbeat,
             "/agent.v1.IngestService/RenewCertificate" => Self::RenewCertificate,
+            "/agent.v1.ReleaseService/FetchRelease" => Self::FetchRelease,
             "/agent.v1.IngestService/Terminal"
             | "/agent.v1.IngestService/SubmitSoftwareInventory"
             | "/agent.v1.IngestService/SubmitDockerTelemetry" => Self::NotServed,
@@ -86,6 +90,12 @@ pub(crate) async fn answer(
                 .max_decoding_message_size(MAX_HEARTBEAT_BYTES)
                 .max_encoding_message_size(MAX_RESPONSE_BYTES);
             in_contract(grpc.streaming(Heartbeat { node, peer }, request).await)
+        }
+        Method::FetchRelease => {
+            let mut grpc = Grpc::new(SmallBuffers::<ReleaseChunk, FetchReleaseRequest>::new())
+                .max_decoding_message_size(MAX_UNARY_BYTES)
+                .max_encoding_message_size(MAX_RESPONSE_BYTES);
+            in_contract(grpc.server_streaming(FetchRelease { node, peer }, request).await)
         }
         Method::NotServed => Status::unimplemented("method is not served by this version").into_http(),
         Method::Unknown => Status::unimplemented("method is unknown").into_http(),
@@ -186,6 +196,7 @@ mod tests {
         assert_eq!(of("Register"), Method::Register);
         assert_eq!(of("Heartbeat"), Method::Heartbeat);
         assert_eq!(of("RenewCertificate"), Method::RenewCertificate);
+        assert_eq!(Method::of("/agent.v1.ReleaseService/FetchRelease"), Method::FetchRelease);
         for name in ["Terminal", "SubmitSoftwareInventory", "SubmitDockerTelemetry"] {
             assert_eq!(of(name), Method::NotServed);
         }

@@ -6,9 +6,11 @@ use anyhow::{Context, Result, bail};
 use ctops_base::Clock;
 use ctops_crypto::seal::InstallKey;
 use ctops_fleet::agents::{AgentDeps, AgentTrust, RegisterLimits};
+use ctops_fleet::releases::ReleaseDeps;
 use ctops_identity::sessions::SessionAuthenticator;
 use ctops_ingest::tls::TlsMaterial;
 use ctops_pg::notify::Notifications;
+use ctops_proto::release::{BUILT_IN_KEY, parse_key};
 use ctops_slice::AppState;
 use ctops_slice::events::EventHub;
 use ctops_slice::state::Installation;
@@ -21,6 +23,7 @@ use crate::roles::ServerRole;
 use crate::settings::Settings;
 use crate::storage::Storage;
 use crate::tls::ShownCertificate;
+use crate::web_pin::WebPin;
 
 /// Channels of the database that this process listens on.
 const CHANNELS: [&str; 2] = [ctops_pg::notify::AGENTS, ctops_pg::notify::CHANGES];
@@ -66,8 +69,12 @@ impl Assembly {
         let sources = CertificateSources::new(settings, Arc::clone(&trust), clock.clone());
         let present = sources.load()?;
         let installation = Arc::new(installation(settings, &sources, &present)?);
-        let certificates =
-            listeners(settings, role, sources, present, &trust, &clock, Arc::clone(&installation))?;
+        let pin = WebPin::new(pool.clone());
+        if sources.web_speaks_tls() {
+            pin.set(&present.web).context("reading the certificate for browsers")?;
+        }
+        let parts = (present, Arc::clone(&installation), Arc::clone(&pin));
+        let certificates = listeners(settings, role, sources, parts, &trust, &clock)?;
         let agents = AgentDeps {
             pool: pool.clone(),
             clock: clock.clone(),
@@ -76,13 +83,18 @@ impl Assembly {
                 per_source: limit(settings, "CT_OPS_REGISTER_PER_SOURCE"),
                 per_source_and_token: limit(settings, "CT_OPS_REGISTER_PER_TOKEN"),
             },
+            releases: releases(settings)?,
         };
         let mut composition = Composition::new(Parts {
             pool: pool.clone(),
             clock: clock.clone(),
             installation: Arc::clone(&installation),
             agents: agents.clone(),
+            install_key: Arc::new(
+                InstallKey::from_base64(&key.to_base64()).context("reading the install key")?,
+            ),
         });
+        composition.agent_work.push(pin);
         let queue = match role.needs_queue() {
             true => Some(queue::open(settings, &composition.consumers, clock.clone()).await?),
             false => None,
@@ -108,6 +120,7 @@ impl Assembly {
 pub fn describe_metrics() {
     ctops_queue::describe_metrics();
     ctops_ingest::describe_metrics();
+    ctops_fleet::hosts::describe_metrics();
     crate::measure::describe_metrics();
 }
 
@@ -116,10 +129,9 @@ fn listeners(
     settings: &Settings,
     role: ServerRole,
     sources: CertificateSources,
-    present: Certificates,
+    (present, installation, pin): (Certificates, Arc<Installation>, Arc<WebPin>),
     trust: &AgentTrust,
     clock: &Clock,
-    installation: Arc<Installation>,
 ) -> Result<CertificateKeeper> {
     let web = (role.serves_web() && settings.values.flag("CT_OPS_WEB_TLS"))
         .then(|| ShownCertificate::new(&present.web))
@@ -136,6 +148,7 @@ fn listeners(
         web: web.map(Arc::new),
         ingest: ingest.map(Arc::new),
         installation,
+        pin,
     })
 }
 
@@ -157,6 +170,19 @@ fn installation(
         agent_dist_dir: settings.path("AGENT_DIST_DIR").unwrap_or_default(),
         version: env!("CARGO_PKG_VERSION"),
     })
+}
+
+/// The store of agent releases.
+///
+/// # Errors
+/// When the trusted key cannot be read.
+pub fn releases(settings: &Settings) -> Result<ReleaseDeps> {
+    let key = match settings.values.text("CT_OPS_RELEASE_PUBLIC_KEY") {
+        Some(text) => parse_key(text).context("CT_OPS_RELEASE_PUBLIC_KEY")?,
+        None => BUILT_IN_KEY,
+    };
+    let dist_dir = settings.path("AGENT_DIST_DIR").unwrap_or_default();
+    Ok(ReleaseDeps::new(&dist_dir, key, &settings.public_url))
 }
 
 fn limit(settings: &Settings, env: &'static str) -> i32 {

@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use ctops_config::Mistake;
+use ctops_server::migrate_profile::Profile;
 use ctops_server::roles::{ConsumerGroup, ServerRole};
 use ctops_server::settings::{REGISTRY, Settings};
-use ctops_server::{admin, composition, doctor, serve};
+use ctops_server::{admin, composition, doctor, release, serve};
 
 /// Exit code for settings that are wrong (deployment 7): `EX_CONFIG` of sysexits.h.
 const EXIT_SETTINGS: u8 = 78;
@@ -37,6 +38,15 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Move what waits in one queue into the other, while the server is stopped.
+    MigrateProfile {
+        /// The queue to move to.
+        #[arg(long)]
+        to: Profile,
+        /// Brokers that speak the Kafka API, host:port separated by commas. Default: CT_OPS_QUEUE_BROKERS.
+        #[arg(long)]
+        brokers: Option<String>,
+    },
     /// Look at settings, disk, database, clock, ports and certificates, and say what is wrong.
     Doctor,
     /// Look at the settings.
@@ -48,6 +58,11 @@ enum Command {
     Admin {
         #[command(subcommand)]
         command: admin::AdminCommand,
+    },
+    /// Make, sign, publish and withdraw releases of the agent.
+    Release {
+        #[command(subcommand)]
+        command: release::ReleaseCommand,
     },
     /// Print the web API's OpenAPI document.
     Openapi,
@@ -84,6 +99,7 @@ fn main() -> ExitCode {
         Command::Openapi => return print(&composition::api_document()),
         Command::Config { command: ConfigCommand::Reference } => return print(&REGISTRY.reference("ct-ops")),
         Command::Config { command: ConfigCommand::Example } => return print(&REGISTRY.example()),
+        Command::Release { command } if command.is_offline() => return report(release::run_offline(command)),
         _ => {}
     }
     let settings = match Settings::load(std::env::vars()) {
@@ -106,6 +122,7 @@ fn main() -> ExitCode {
         Command::Doctor => doctor::run(&settings),
         Command::Migrate { check } => admin::migrate(&settings, check),
         Command::Admin { command } => admin::run(&settings, command),
+        Command::Release { command } => release::run(&settings, command),
         _ => Ok(()),
     };
     report(result)

@@ -133,6 +133,12 @@ pub const REGISTRY: Registry = Registry {
             "Port on which agents are accepted.",
         ),
         setting(
+            "CT_OPS_DRAIN_NOTICE",
+            Kind::Duration(0, 60),
+            Some("0s"),
+            "How long a process that was told to stop goes on serving while /readyz already refuses. Behind a balancer: a little more than the interval of its checks.",
+        ),
+        setting(
             "CT_OPS_INTERNAL_BIND",
             Kind::Text,
             Some("127.0.0.1"),
@@ -185,13 +191,43 @@ pub const REGISTRY: Registry = Registry {
             "AGENT_DIST_DIR",
             Kind::Path,
             Some("/var/lib/ct-ops/agent-dist"),
-            "Directory with agent programs for download, named ct-ops-agent-<os>-<arch>.",
+            "Directory with agent programs for download, named ct-ops-agent-<os>-<arch>, and with the store of agent releases.",
+        ),
+        setting(
+            "CT_OPS_RELEASE_PUBLIC_KEY",
+            Kind::Text,
+            None,
+            "Ed25519 public key, 64 hex digits, that releases of the agent must be signed with. Unset: the key this program was built with.",
         ),
         setting(
             "CT_OPS_QUEUE_MAX_SIZE",
             Kind::Size(256 << 20, 1 << 42),
             Some("2GiB"),
             "Disk space for reports that wait for the database. When it is full, agents are slowed down; nothing is dropped.",
+        ),
+        setting(
+            "CT_OPS_QUEUE_BROKERS",
+            Kind::Text,
+            None,
+            "Brokers that speak the Kafka API (Redpanda, Apache Kafka), as host:port separated by commas. Unset: reports wait in the state directory, and one process does everything. To change it on a running installation use `ct-ops migrate-profile`.",
+        ),
+        setting(
+            "CT_OPS_QUEUE_PREFIX",
+            Kind::Text,
+            None,
+            "Put before the names of topics and consumer groups, for brokers that serve several installations.",
+        ),
+        setting(
+            "CT_OPS_QUEUE_PARTITIONS",
+            Kind::Integer(1, 1000),
+            Some("12"),
+            "Partitions of topics that are made on the brokers: how many consumers of a group can work at once. Topics that exist keep theirs.",
+        ),
+        setting(
+            "CT_OPS_QUEUE_RETENTION",
+            Kind::Duration(3600, 31_536_000),
+            Some("7d"),
+            "How long the brokers keep reports, in topics that are made. Consumers that stand still for longer lose reports.",
         ),
         setting(
             "CT_OPS_LOG",
@@ -429,7 +465,7 @@ mod tests {
         ])
         .unwrap_err();
         let named: Vec<&str> = mistakes.iter().map(|mistake| mistake.env.as_str()).collect();
-        assert_eq!(named, ["BETTER_AUTH_URL", "CT_OPS_INGEST_BIND", "INGEST_TLS_KEY"]);
+        assert_eq!(named, ["BETTER_AUTH_URL", "CT_OPS_INGEST_BIND", "INGEST_TLS_KEY", "INGEST_GRPC_PORT"]);
         let same = load(&[("CT_OPS_WEB_LISTEN", "127.0.0.1:9443")]).unwrap_err();
         assert_eq!(same[0].env, "INGEST_GRPC_PORT");
     }

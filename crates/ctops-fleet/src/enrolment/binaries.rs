@@ -46,6 +46,11 @@ impl Platform {
         }
     }
 
+    /// Its names, operating system and architecture.
+    pub(super) fn names(self) -> (&'static str, &'static str) {
+        (self.os, self.arch)
+    }
+
     /// Name of the program's file.
     pub(super) fn file_name(self) -> String {
         let suffix = if self.os == "windows" { ".exe" } else { "" };
@@ -68,6 +73,13 @@ pub(super) struct AgentBinary {
     pub(super) bytes: u64,
     pub(super) sha256: String,
     pub(super) body: Body,
+}
+
+impl AgentBinary {
+    /// The first `bytes` bytes of `file`.
+    pub(super) fn new(file: File, bytes: u64, sha256: String) -> Self {
+        Self { bytes, sha256, body: stream_of(file, bytes) }
+    }
 }
 
 impl AgentBinaries {
@@ -102,7 +114,7 @@ impl AgentBinaries {
                 digest
             }
         };
-        Ok(AgentBinary { bytes: facts.len(), sha256, body: stream_of(file, facts.len()) })
+        Ok(AgentBinary::new(file, facts.len(), sha256))
     }
 
     fn known(&self, platform: Platform, version: Version) -> Option<String> {

@@ -10,6 +10,7 @@ use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use ctops_base::Problem;
+use ctops_proto::release::{ReleaseError, Version};
 use ctops_slice::guard::ClientIp;
 use ctops_slice::http::ProblemBody;
 use ctops_slice::throttle::{self, Rate};
@@ -17,8 +18,9 @@ use ctops_slice::{ApiResult, AppState, QueryParams};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::binaries::{AgentBinaries, Platform};
+use super::binaries::{AgentBinaries, AgentBinary, Platform};
 use super::install::{IngestAddress, script};
+use crate::releases::{ReleaseFiles, open_program};
 
 /// Scripts that one address may fetch per minute.
 const SCRIPTS: Rate = Rate { scope: "agent.install_script", limit: 30, window: Duration::from_secs(60) };
@@ -75,12 +77,15 @@ pub(super) struct BinaryParams {
     os: Option<String>,
     /// `amd64` or `arm64`.
     arch: Option<String>,
+    /// A published version; the newest stable one when absent.
+    version: Option<String>,
 }
 
 /// The agent program for a platform; `x-sha256` holds its digest in hex.
 #[utoipa::path(get, path = "/agent/binary", tag = "enrolment", params(BinaryParams),
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"),
-        (status = 422, body = ProblemBody), (status = 429, body = ProblemBody), (status = 503, body = ProblemBody)))]
+        (status = 404, body = ProblemBody), (status = 422, body = ProblemBody), (status = 429, body = ProblemBody),
+        (status = 503, body = ProblemBody)))]
 pub(super) async fn get_agent_binary(
     State(state): State<AppState>,
     ClientIp(ip): ClientIp,
@@ -89,7 +94,14 @@ pub(super) async fn get_agent_binary(
 ) -> ApiResult<Response> {
     admit(&state, &BINARIES, ip).await?;
     let platform = Platform::parse(params.os.as_deref(), params.arch.as_deref())?;
-    let binary = binaries.open(&state.installation.agent_dist_dir, platform).await?;
+    let version = params.version.as_deref().map(str::parse).transpose();
+    let version: Option<Version> =
+        version.map_err(|error: ReleaseError| Problem::invalid_field("version", "invalid", error.to_string()))?;
+    let binary = match released(&state, platform, version).await? {
+        Some(binary) => binary,
+        None if version.is_some() => return Err(Problem::not_found("release").into()),
+        None => binaries.open(&state.installation.agent_dist_dir, platform).await?,
+    };
     let digest = HeaderValue::from_str(&binary.sha256).map_err(Problem::internal)?;
     let disposition = format!("attachment; filename=\"{}\"", platform.file_name());
     let disposition = HeaderValue::from_str(&disposition).map_err(Problem::internal)?;
@@ -99,6 +111,17 @@ pub(super) async fn get_agent_binary(
     headers.insert(CONTENT_LENGTH, HeaderValue::from(binary.bytes));
     headers.insert(CONTENT_DISPOSITION, disposition);
     Ok(response)
+}
+
+/// The program of a release: the store comes before files that were put into the directory by hand.
+async fn released(
+    state: &AppState,
+    platform: Platform,
+    version: Option<Version>,
+) -> Result<Option<AgentBinary>, Problem> {
+    let files = ReleaseFiles::below(&state.installation.agent_dist_dir);
+    let program = open_program(&state.pool, &files, version, platform.names(), 0).await?;
+    Ok(program.map(|program| AgentBinary::new(program.file, program.remaining, program.sha256)))
 }
 
 /// Certificates that agents trust the server by, PEM.

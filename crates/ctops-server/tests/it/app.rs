@@ -1,7 +1,7 @@
 //! The composed server in process, on a database of its own.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use ctops_base::{Clock, Role};
 use ctops_crypto::seal::InstallKey;
 use ctops_crypto::secret::{random_token, sha256};
 use ctops_fleet::agents::{AgentDeps, AgentTrust, RegisterLimits};
+use ctops_fleet::releases::ReleaseDeps;
 use ctops_identity::sessions::SessionAuthenticator;
 use ctops_server::composition::{Composition, Parts};
 use ctops_server::web::{Check, Health, WebParts, router};
@@ -49,12 +50,14 @@ impl App {
             clock: clock.clone(),
             trust: Arc::new(trust),
             limits: RegisterLimits::default(),
+            releases: ReleaseDeps::new(Path::new("/nonexistent"), [0; 32], ORIGIN),
         };
         let parts = Parts {
             pool: pool.clone(),
             clock: clock.clone(),
             installation: Arc::clone(&installation),
             agents,
+            install_key: Arc::new(InstallKey::generate()),
         };
         let composition = Composition::new(parts);
         let document = composition.document_json().unwrap();

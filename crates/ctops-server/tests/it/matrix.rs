@@ -62,6 +62,7 @@ async fn public_operations_are_the_known_few() {
         "GET /agent/binary",
         "GET /agent/ca.pem",
         "GET /agent/install.sh",
+        "GET /agent/manifest",
         "POST /auth/login",
         "GET /auth/methods",
         "POST /setup",

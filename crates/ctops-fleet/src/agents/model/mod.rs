@@ -17,6 +17,7 @@ use ctops_pg::Pool;
 use uuid::Uuid;
 
 use super::trust::AgentTrust;
+use crate::releases::ReleaseDeps;
 
 pub use leases::{
     HostStatusChange, LeaseChange, LeaseEnd, LeaseEvent, NODE_LEASE_RENEWAL, NODE_LEASE_TTL, NodeRenewal,
@@ -35,6 +36,8 @@ pub struct AgentDeps {
     pub trust: Arc<AgentTrust>,
     /// How often one source may register.
     pub limits: RegisterLimits,
+    /// Releases of the agent.
+    pub releases: ReleaseDeps,
 }
 
 /// Calls of `Register` per minute (agents-enrolment, limits; security 17).

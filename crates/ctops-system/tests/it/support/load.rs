@@ -8,7 +8,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use super::{Process, SOON, Server, program};
+use super::{Entrance, Process, SOON, program};
 
 /// Prefix of the simulated hosts' names.
 const PREFIX: &str = "loadtest";
@@ -32,21 +32,22 @@ pub(crate) struct LoadTest {
 
 impl LoadTest {
     /// Starts the fleet; its agents register with `token`, which must approve them by itself.
-    pub(crate) fn start(server: &Server, token: &str, plan: &Plan) -> Self {
-        let (ledger, summary) = (server.path("ledger.txt"), server.path("summary.json"));
+    pub(crate) fn start(entrance: impl Into<Entrance>, token: &str, plan: &Plan) -> Self {
+        let entrance = entrance.into();
+        let (ledger, summary) = (entrance.dir.join("ledger.txt"), entrance.dir.join("summary.json"));
         let mut command = Command::new(program("ct-ops-loadtest"));
         command
             .env_clear()
             .arg("run")
-            .args(["-address", &format!("localhost:{}", server.ingest_port())])
-            .args(["-ca-cert".as_ref(), server.ca_file().as_os_str()])
+            .args(["-address", &format!("localhost:{}", entrance.port)])
+            .args(["-ca-cert".as_ref(), entrance.ca_file.as_os_str()])
             .args(["-token", token])
             .args(["-agents", &plan.agents.to_string()])
             .args(["-heartbeat-interval", &format!("{}ms", plan.interval.as_millis())])
             .args(["-ramp", "2s", "-duration", "0", "-max-backoff", MAX_BACKOFF, "-hostname-prefix", PREFIX])
             .args(["-ledger".as_ref(), ledger.as_os_str()])
             .args(["-output-json".as_ref(), summary.as_os_str()]);
-        Self { process: Process::spawn(command, &server.path("loadtest.log")), ledger, summary }
+        Self { process: Process::spawn(command, &entrance.dir.join("loadtest.log")), ledger, summary }
     }
 
     /// The process.

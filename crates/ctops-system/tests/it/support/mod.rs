@@ -2,22 +2,28 @@
 
 mod agent;
 mod api;
+mod balancer;
+mod brokers;
 mod load;
 mod node;
 mod process;
 mod rows;
 mod server;
+mod supervised;
 mod wire;
 
 use std::time::Duration;
 
 pub(crate) use agent::{Agent, INTERVAL_SECONDS};
 pub(crate) use api::Api;
+pub(crate) use balancer::Balancer;
+pub(crate) use brokers::Brokers;
 pub(crate) use load::{LoadTest, Plan};
-pub(crate) use node::{Installation, Node};
+pub(crate) use node::{Entrance, Installation, Node};
 pub(crate) use process::{Process, program};
 pub(crate) use rows::Fleet;
 pub(crate) use server::{SETUP_CODE, Server};
+pub(crate) use supervised::Supervised;
 pub(crate) use wire::{Caller, beat};
 
 /// Long enough for a busy machine; what has a limit of its own in the specification is measured against that instead.

@@ -11,10 +11,23 @@ use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use super::server::{STOP_LIMIT, free_port};
-use super::{Process, SOON, program};
+use super::{Process, SOON, Server, program};
 
 /// The secret that all processes of one installation share.
 const INSTALL_SECRET: &str = "system-test-secret-0123456789abcdef";
+
+/// Where agents arrive, what they trust, and where a test keeps its files.
+pub(crate) struct Entrance {
+    pub(crate) port: u16,
+    pub(crate) ca_file: PathBuf,
+    pub(crate) dir: PathBuf,
+}
+
+impl From<&Server> for Entrance {
+    fn from(server: &Server) -> Self {
+        Self { port: server.ingest_port(), ca_file: server.ca_file(), dir: server.path("") }
+    }
+}
 
 /// A database with a directory for everything else.
 pub(crate) struct Installation {
@@ -49,6 +62,20 @@ impl Installation {
         self.dir.path().join(name)
     }
 
+    /// A way in at `port`, with the authority's certificate as the process `name` wrote it.
+    pub(crate) fn entrance(&self, port: u16, name: &str) -> Entrance {
+        Entrance { port, ca_file: self.path(name).join("tls/ca.pem"), dir: self.dir.path().to_owned() }
+    }
+
+    /// A token for any number of agents that need no approval.
+    pub(crate) fn token_for_many(&self) -> String {
+        let arguments = "admin enrolment-token --label many --auto-approve --max-uses 100000";
+        let mut command = self.command(arguments, "admin");
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
     /// A process of a role, for example `consume events`, with a state directory of its own called `name`; waits until it
     /// is ready.
     pub(crate) async fn start(&self, role: &str, name: &str) -> Node {
@@ -65,9 +92,23 @@ impl Installation {
     pub(crate) fn spawn(&self, role: &str, name: &str) -> Node {
         let (web_port, http_port, ingest_port) = (free_port(), free_port(), free_port());
         let log = self.path(&format!("{name}.log"));
+        let mut command = self.command(role, name);
+        command
+            .env("CT_OPS_WEB_LISTEN", format!("127.0.0.1:{web_port}"))
+            .env("CT_OPS_WEB_TLS", "false")
+            .env("CT_OPS_INGEST_BIND", "127.0.0.1")
+            .env("INGEST_GRPC_PORT", ingest_port.to_string())
+            .env("INGEST_HTTP_PORT", http_port.to_string())
+            .env("CT_OPS_CONSUME_HTTP_PORT", http_port.to_string());
+        let port = if role == "web" || role == "serve" { web_port } else { http_port };
+        let process = Process::spawn(command, &log);
+        Node { process, http: ([127, 0, 0, 1], port).into(), ingest_port, log }
+    }
+
+    fn command(&self, arguments: &str, name: &str) -> Command {
         let mut command = Command::new(program("ct-ops"));
         command
-            .args(role.split(' '))
+            .args(arguments.split(' '))
             .current_dir(self.dir.path())
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
@@ -75,16 +116,8 @@ impl Installation {
             .env("DATABASE_URL", self.db.url())
             .env("BETTER_AUTH_SECRET", INSTALL_SECRET)
             .env("BETTER_AUTH_URL", "https://localhost:8443")
-            .env("CT_OPS_WEB_LISTEN", format!("127.0.0.1:{web_port}"))
-            .env("CT_OPS_WEB_TLS", "false")
-            .env("CT_OPS_INGEST_BIND", "127.0.0.1")
-            .env("INGEST_GRPC_PORT", ingest_port.to_string())
-            .env("INGEST_HTTP_PORT", http_port.to_string())
-            .env("CT_OPS_CONSUME_HTTP_PORT", http_port.to_string())
             .envs(self.settings.iter().map(|(name, value)| (name, value)));
-        let port = if role == "web" || role == "serve" { web_port } else { http_port };
-        let process = Process::spawn(command, &log);
-        Node { process, http: ([127, 0, 0, 1], port).into(), ingest_port, log }
+        command
     }
 }
 
@@ -114,6 +147,20 @@ impl Node {
     pub(crate) async fn stop(mut self) -> Duration {
         let began = Instant::now();
         self.process.signal(Signal::SIGTERM);
+        assert_eq!(self.process.ended(STOP_LIMIT).await, Some(0), "a clean stop ends with code 0");
+        began.elapsed()
+    }
+
+    /// Ends it cleanly and sees that it refuses traffic first. Returns how long that took.
+    pub(crate) async fn drain(mut self) -> Duration {
+        let began = Instant::now();
+        self.process.signal(Signal::SIGTERM);
+        wait_for(SOON, || async {
+            let (status, body) = self.get("/readyz").await;
+            assert_ne!(status, 0, "it answers until it refuses");
+            (status == 503).then(|| assert!(body.contains("draining"), "{body}"))
+        })
+        .await;
         assert_eq!(self.process.ended(STOP_LIMIT).await, Some(0), "a clean stop ends with code 0");
         began.elapsed()
     }

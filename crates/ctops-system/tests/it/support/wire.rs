@@ -26,7 +26,7 @@ use tokio_stream::StreamExt;
 use tonic::body::Body;
 use tonic::{Status, Streaming};
 
-use super::{SOON, Server};
+use super::{Entrance, SOON, Server};
 
 /// Somebody who speaks the wire contract, with or without a certificate.
 pub(crate) struct Caller {
@@ -44,10 +44,11 @@ pub(crate) struct Refusal;
 
 impl Caller {
     /// Somebody with a fresh key and nothing else.
-    pub(crate) fn stranger(server: &Server) -> Self {
+    pub(crate) fn stranger(entrance: impl Into<Entrance>) -> Self {
+        let entrance = entrance.into();
         Self {
-            address: ([127, 0, 0, 1], server.ingest_port()).into(),
-            server_ca: CertificateDer::from_pem_file(server.ca_file()).unwrap(),
+            address: ([127, 0, 0, 1], entrance.port).into(),
+            server_ca: CertificateDer::from_pem_file(entrance.ca_file).unwrap(),
             key: KeyPair::generate_for(&PKCS_ED25519).unwrap(),
             certificate: None,
             agent_id: String::new(),
@@ -56,8 +57,8 @@ impl Caller {
     }
 
     /// A registered and approved agent.
-    pub(crate) async fn registered(server: &Server, token: &str, hostname: &str) -> Self {
-        let mut caller = Self::stranger(server);
+    pub(crate) async fn registered(entrance: impl Into<Entrance>, token: &str, hostname: &str) -> Self {
+        let mut caller = Self::stranger(entrance);
         let answer = caller.register(token, hostname).await.unwrap();
         assert_eq!(answer.status, "active", "{}", answer.message);
         caller.certificate = Some(CertificateDer::from_pem_slice(answer.client_cert_pem.as_bytes()).unwrap());
@@ -79,6 +80,11 @@ impl Caller {
         forged.certificate = Some(leaf.signed_by(&forged.key, &issuer).unwrap().der().clone());
         (forged.agent_id, forged.jwt) = (self.agent_id.clone(), self.jwt.clone());
         forged
+    }
+
+    /// Connects to another node from now on.
+    pub(crate) fn move_to(&mut self, port: u16) {
+        self.address.set_port(port);
     }
 
     /// Connects without a certificate from now on.
