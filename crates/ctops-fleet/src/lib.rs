@@ -1,6 +1,7 @@
 //! Area: the fleet. Enrolment tokens, agents with their certificates and leases, hosts with their vitals.
 
 pub mod agents;
+pub mod bulk_delete;
 pub mod containers;
 pub mod enrolment;
 pub mod host_keys;

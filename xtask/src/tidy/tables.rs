@@ -3,7 +3,7 @@
 use super::Source;
 
 /// Table and the folders or files that may write it.
-const WRITERS: [(&str, &[&str]); 25] = [
+const WRITERS: [(&str, &[&str]); 26] = [
     ("consumer_offsets", &["crates/ctops-queue/"]),
     ("dead_letters", &["crates/ctops-queue/"]),
     ("leader_leases", &["crates/ctops-pg/src/leader.rs"]),
@@ -23,6 +23,7 @@ const WRITERS: [(&str, &[&str]); 25] = [
     ("revoked_certificates", &["crates/ctops-fleet/src/agents/"]),
     ("certificate_authorities", &["crates/ctops-fleet/src/agents/"]),
     ("hosts", &["crates/ctops-fleet/src/hosts/"]),
+    ("host_ssh_keys", &["crates/ctops-fleet/src/host_keys/"]),
     ("task_runs", &["crates/ctops-fleet/src/tasks/"]),
     ("task_targets", &["crates/ctops-fleet/src/tasks/"]),
     ("task_output", &["crates/ctops-fleet/src/tasks/"]),

@@ -3,5 +3,9 @@
 
 mod agents;
 mod enrolment;
+mod host_keys;
 mod hosts;
+mod metrics;
+mod queries;
 mod support;
+mod tasks;

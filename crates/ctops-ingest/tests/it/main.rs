@@ -10,3 +10,4 @@ mod lease;
 mod refusals;
 mod register;
 mod support;
+mod work;

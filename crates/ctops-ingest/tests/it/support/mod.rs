@@ -12,7 +12,9 @@ use ctops_base::{Clock, Role, id};
 use ctops_crypto::csr::Csr;
 use ctops_crypto::seal::InstallKey;
 use ctops_crypto::secret::sha256;
+use ctops_crypto::signing::SigningKey;
 use ctops_fleet::agents::{AgentDeps, AgentSignal, AgentTrust, RegisterLimits};
+use ctops_fleet::releases::ReleaseDeps;
 use ctops_ingest::tls::TlsMaterial;
 use ctops_ingest::{Ingest, Limits};
 use ctops_pg::Pool;
@@ -80,11 +82,13 @@ impl TestNode {
         let identity = trust.server_authority().issue_server(&names, clock.now()).unwrap();
         let cas = trust.trusted_agent_cas().to_vec();
         let tls = TlsMaterial::new(clock.clone(), &identity.cert_chain_pem, &identity.key_pem, &cas).unwrap();
+        let queue_dir = tempfile::tempdir().unwrap();
         let agents = AgentDeps {
             pool: pool.clone(),
             clock: clock.clone(),
             trust: Arc::new(trust),
             limits: RegisterLimits::default(),
+            releases: ReleaseDeps::new(queue_dir.path(), release_key().public_key(), "https://localhost"),
         };
         let queue_dir = tempfile::tempdir().unwrap();
         let queue = Arc::new(GatedQueue::open(queue_dir.path(), &clock).await);
@@ -249,6 +253,11 @@ impl TestAgent {
     pub(crate) fn public_key(&self) -> String {
         public_key(&self.key)
     }
+}
+
+/// Signs the releases of these tests.
+pub(crate) fn release_key() -> SigningKey {
+    SigningKey::from_seed(&[7; 32])
 }
 
 pub(crate) fn public_key(key: &KeyPair) -> String {

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use ctops_base::Clock;
 use ctops_proto::queue::status_change::Kind;
-use ctops_proto::queue::{Report, StatusChange};
+use ctops_proto::queue::{AgentEvent, Report, StatusChange};
 use ctops_queue::log::{Log, LogOptions};
 use ctops_queue::{
     BatchLimits, Delivery, Health, PublishError, Queue, QueueError, Record, Subscription, Topic,
@@ -98,6 +98,12 @@ impl GatedQueue {
     pub(crate) async fn leases(&self, least: usize) -> Vec<StatusChange> {
         let records = self.records(Topic::AGENT_STATUS, least).await;
         records.iter().map(|record| StatusChange::decode(&record.payload[..]).unwrap()).collect()
+    }
+
+    /// What agents delivered, at least so many records.
+    pub(crate) async fn events(&self, least: usize) -> Vec<AgentEvent> {
+        let records = self.records(Topic::EVENTS_RAW, least).await;
+        records.iter().map(|record| AgentEvent::decode(&record.payload[..]).unwrap()).collect()
     }
 
     /// The leases as short text: `began` or the reason of the end.
