@@ -1,7 +1,8 @@
 //! Hosts: every machine that runs an agent, with what it is (facts), how it is (vitals) and whether it is there
 //! (status).
 //!
-//! Owns `hosts`, `host_vitals`, `metric_samples`. Reads `agents`, `agent_leases`, `users`.
+//! Owns `hosts`, `host_vitals`. Reads `agents`, `agent_leases`, `users`, `metric_samples`; the metrics slice keeps the
+//! samples that the consumer hands it.
 //! Consumes `metrics.raw` (group `metrics`) and `agent.status` (group `events`).
 //! Sends `NOTIFY ctops_changes` with `vitals`, `status` and `hosts`; [`watch`] turns these into live views.
 //!
@@ -14,15 +15,13 @@
 
 use std::sync::Arc;
 
-use ctops_base::{Clock, Role};
-use ctops_pg::Pool;
+use ctops_base::Role;
 use ctops_slice::{Access, Permission, Slice};
 use utoipa_axum::routes;
 
 mod changes;
 mod consume;
 mod http;
-mod jobs;
 mod model;
 mod service;
 mod store;
@@ -30,14 +29,14 @@ mod store;
 mod store_tests;
 pub mod watch;
 
-pub use consume::{MetricsConsumer, StatusConsumer};
+pub use consume::{MetricsConsumer, StatusConsumer, describe_metrics};
 pub use model::{
     FacetValue, Facets, FleetSummary, HostDetail, HostFilter, HostIdentity, HostListInput, HostQuery,
     HostRow, HostStatus, NewHost, Sort, SortKey, Vital,
 };
 pub use service::{
-    count_by_status, create, find_host, fleet_facets, fleet_summary, list_hosts, reidentify, set_status,
-    soft_delete,
+    NamedHost, count_by_status, create, find_host, fleet_facets, fleet_summary, list_hosts, named, purge,
+    reidentify, set_status, soft_delete,
 };
 
 /// See the fleet, the list and host pages.
@@ -48,7 +47,7 @@ pub static HOSTS_READ: Permission = Permission {
 };
 
 /// The slice.
-pub fn slice(pool: &Pool, clock: &Clock) -> Slice {
+pub fn slice() -> Slice {
     let read = Access::Needs(&HOSTS_READ);
     Slice::new("hosts")
         .permissions(&[&HOSTS_READ])
@@ -61,5 +60,4 @@ pub fn slice(pool: &Pool, clock: &Clock) -> Slice {
         .operation(read, routes!(http::follow_topics))
         .consumer(Arc::new(MetricsConsumer))
         .consumer(Arc::new(StatusConsumer))
-        .job(Arc::new(jobs::KeepPartitions::new(pool.clone(), clock.clone())))
 }

@@ -1,5 +1,7 @@
 //! Decisions about hosts: what people may see, and how records appear, change and disappear.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use ctops_base::{Page, Problem};
 use ctops_pg::notify::{CHANGES, notify};
@@ -199,6 +201,41 @@ pub async fn soft_delete(tx: &mut Tx<'_>, id: Uuid, now: DateTime<Utc>) -> Resul
     store::mark_deleted(tx, id, now).await.map_err(Problem::internal)?;
     announce(tx, changes::HOSTS, Some(org_id)).await.map_err(Problem::internal)?;
     Ok(true)
+}
+
+/// A host found by its name.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct NamedHost {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name.
+    pub hostname: String,
+}
+
+/// Hosts of all organisations, deleted ones too, whose names begin with `prefix`: at most `limit` in the order of
+/// their ids, after the id `after`.
+///
+/// # Errors
+/// `internal` when the database fails.
+pub async fn named(pool: &Pool, prefix: &str, after: Uuid, limit: i64) -> Result<Vec<NamedHost>, Problem> {
+    store::named(pool, prefix, after, limit).await.map_err(Problem::internal)
+}
+
+/// Deletes hosts for good with everything that hangs on them. Agents must have been locked before. Returns how many were
+/// deleted in each organisation.
+///
+/// # Errors
+/// `internal` when the database fails.
+pub async fn purge(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<Vec<(Uuid, u64)>, Problem> {
+    store::lock_hosts(tx, ids).await.map_err(Problem::internal)?;
+    let mut orgs: BTreeMap<Uuid, u64> = BTreeMap::new();
+    for org_id in store::purge(tx, ids).await.map_err(Problem::internal)? {
+        *orgs.entry(org_id).or_default() += 1;
+    }
+    if !orgs.is_empty() {
+        announce(tx, changes::HOSTS, changes::only(orgs.keys().copied())).await.map_err(Problem::internal)?;
+    }
+    Ok(orgs.into_iter().collect())
 }
 
 /// Tells all nodes, when `tx` commits, what browsers show differently now.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod agents;
+mod bulk_delete;
 mod enrolment;
 mod host_keys;
 mod hosts;

@@ -13,13 +13,23 @@ use prost::Message;
 use uuid::Uuid;
 
 use super::facts::facts_change;
+use super::history::{self, centi};
 use super::{id, moment};
-use crate::agents;
 use crate::hosts::model::{FactsChange, VitalsChange, VitalsSample};
 use crate::hosts::{changes, service, store};
+use crate::metrics::NewSample;
+use crate::{agents, metrics as series};
 
 /// Reports of hosts that are deleted or were never there.
 const DROPPED: &str = "ctops_hosts_reports_dropped_total";
+
+/// Describes the metrics of this slice to the installed recorder.
+pub fn describe_metrics() {
+    metrics::describe_counter!(
+        DROPPED,
+        "Reports that were left out because their host is deleted or was never there"
+    );
+}
 
 /// Figures of a fleet may be this old when they are stored: people see them within two seconds, and 1,000 agents cost less
 /// than two transactions a second (architecture, budgets).
@@ -64,11 +74,12 @@ struct Reading {
     agent_id: String,
     received_at: DateTime<Utc>,
     sample: Option<VitalsSample>,
+    history: Vec<NewSample>,
     facts: Option<HostFacts>,
 }
 
 fn read(payload: &[u8]) -> Result<Reading, String> {
-    let report = Report::decode(payload).map_err(|error| format!("not a report: {error}"))?;
+    let mut report = Report::decode(payload).map_err(|error| format!("not a report: {error}"))?;
     if !is_agent_id(&report.agent_id) {
         return Err("agent_id has not the form of an agent id".to_owned());
     }
@@ -87,37 +98,33 @@ fn read(payload: &[u8]) -> Result<Reading, String> {
         uptime_seconds,
         clock_skewed: report.clock_skewed,
     };
+    let host_id = id("host_id", &report.host_id)?;
+    // A message that only delivers results is a sign of life and no measurement (monitoring 3).
+    let sample = report.is_sample.then_some(sample);
+    let history = history::samples(host_id, &mut report, sample.as_ref(), received_at)?;
     Ok(Reading {
-        host_id: id("host_id", &report.host_id)?,
+        host_id,
         org_id: id("org_id", &report.org_id)?,
         agent_id: report.agent_id,
         received_at,
-        // A message that only delivers results is a sign of life and no measurement (monitoring 3).
-        sample: report.is_sample.then_some(sample),
+        sample,
+        history,
         facts: report.facts,
     })
-}
-
-fn centi(name: &str, value: Option<u32>) -> Result<Option<i16>, String> {
-    match value {
-        None => Ok(None),
-        Some(value @ 0..=10_000) => Ok(i16::try_from(value).ok()),
-        Some(value) => Err(format!("{name} is {value}, at most 10000")),
-    }
 }
 
 /// What a batch comes down to.
 #[derive(Default)]
 struct Changes {
     vitals: HashMap<Uuid, VitalsChange>,
-    samples: Vec<(Uuid, VitalsSample)>,
+    samples: Vec<NewSample>,
     facts: HashMap<Uuid, FactsChange>,
 }
 
 impl Changes {
     /// Takes the readings in the order of the log.
     fn add(&mut self, reading: Reading) {
-        let Reading { host_id, received_at, sample, facts, .. } = reading;
+        let Reading { host_id, received_at, sample, history, facts, .. } = reading;
         let change = self.vitals.entry(host_id).or_insert_with(|| VitalsChange {
             host_id,
             seen_at: received_at,
@@ -125,11 +132,13 @@ impl Changes {
         });
         change.seen_at = change.seen_at.max(received_at);
         if let Some(sample) = sample {
-            if change.newest.as_ref().is_none_or(|newest| newest.recorded_at <= sample.recorded_at) {
-                change.newest = Some(sample.clone());
+            let is_newest =
+                change.newest.as_ref().is_none_or(|newest| newest.recorded_at <= sample.recorded_at);
+            if is_newest {
+                change.newest = Some(sample);
             }
-            self.samples.push((host_id, sample));
         }
+        self.samples.extend(history);
         if let Some(facts) = facts {
             // Facts have no time of their own: what arrived last is true.
             self.facts.insert(host_id, facts_change(host_id, &facts));
@@ -156,7 +165,7 @@ async fn write(tx: &mut Tx<'_>, readings: Vec<Reading>) -> Result<(), sqlx::Erro
     if kept == 0 {
         return Ok(());
     }
-    store::insert_samples(tx, &changes.samples).await?;
+    series::record(tx, &changes.samples).await?;
     let vitals: Vec<VitalsChange> = changes.vitals.into_values().collect();
     store::change_vitals(tx, &vitals).await?;
     let facts: Vec<FactsChange> = changes.facts.into_values().collect();

@@ -7,10 +7,11 @@
 //! so that one bad message is parked without holding up its neighbours.
 
 mod facts;
+mod history;
 mod metrics;
 mod status;
 
-pub use metrics::MetricsConsumer;
+pub use metrics::{MetricsConsumer, describe_metrics};
 pub use status::StatusConsumer;
 
 use chrono::{DateTime, Utc};

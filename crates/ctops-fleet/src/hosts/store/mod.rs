@@ -10,10 +10,11 @@ mod filter;
 mod write;
 
 pub(super) use write::{
-    change_facts, change_status, change_vitals, copy_to_vitals, insert_host, insert_samples, insert_vitals,
-    lock_hosts, mark_deleted, remove_vitals, replace_identity,
+    change_facts, change_status, change_vitals, copy_to_vitals, insert_host, insert_vitals,
+    lock_hosts, mark_deleted, purge, remove_vitals, replace_identity,
 };
 
+use super::NamedHost;
 use super::model::{
     FacetGroup, FleetSummary, HOT_CENTI, HostDetail, HostFilter, HostRow, HostVitals, MAX_SAMPLES,
     STALE_AFTER, Sample, Sort,
@@ -225,6 +226,28 @@ pub(super) async fn vitals_of(pool: &Pool, ids: &[Uuid]) -> Result<Vec<HostVital
          WHERE v.host_id = ANY($1)",
     )
     .bind(ids)
+    .fetch_all(pool)
+    .await
+}
+
+/// Hosts of all organisations whose names begin with `prefix`, deleted ones too, in the order of their ids.
+pub(super) async fn named(
+    pool: &Pool,
+    prefix: &str,
+    after: Uuid,
+    limit: i64,
+) -> Result<Vec<NamedHost>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT h.id, h.hostname
+         FROM hosts AS h
+         WHERE starts_with(lower(h.hostname), lower($1))
+           AND h.id > $2
+         ORDER BY h.id
+         LIMIT $3",
+    )
+    .bind(prefix)
+    .bind(after)
+    .bind(limit)
     .fetch_all(pool)
     .await
 }

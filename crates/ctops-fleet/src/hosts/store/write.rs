@@ -233,32 +233,6 @@ pub(in crate::hosts) async fn change_vitals(
     Ok(done.rows_affected())
 }
 
-/// Keeps samples; one that is there already is left alone. Returns how many were new.
-pub(in crate::hosts) async fn insert_samples(
-    tx: &mut Tx<'_>,
-    samples: &[(Uuid, VitalsSample)],
-) -> Result<u64, sqlx::Error> {
-    let done = sqlx::query(
-        "INSERT INTO metric_samples
-             (host_id, recorded_at, received_at, cpu_centi, memory_centi, disk_centi, uptime_seconds)
-         SELECT u.host_id, u.recorded_at, u.received_at, u.cpu_centi, u.memory_centi, u.disk_centi, u.uptime_seconds
-         FROM UNNEST($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::smallint[], $5::smallint[],
-                     $6::smallint[], $7::bigint[])
-              AS u(host_id, recorded_at, received_at, cpu_centi, memory_centi, disk_centi, uptime_seconds)
-         ON CONFLICT DO NOTHING",
-    )
-    .bind(samples.iter().map(|(host_id, _)| *host_id).collect::<Vec<_>>())
-    .bind(samples.iter().map(|(_, sample)| sample.recorded_at).collect::<Vec<_>>())
-    .bind(samples.iter().map(|(_, sample)| sample.received_at).collect::<Vec<_>>())
-    .bind(samples.iter().map(|(_, sample)| sample.cpu_centi).collect::<Vec<_>>())
-    .bind(samples.iter().map(|(_, sample)| sample.memory_centi).collect::<Vec<_>>())
-    .bind(samples.iter().map(|(_, sample)| sample.disk_centi).collect::<Vec<_>>())
-    .bind(samples.iter().map(|(_, sample)| sample.uptime_seconds).collect::<Vec<_>>())
-    .execute(&mut **tx)
-    .await?;
-    Ok(done.rows_affected())
-}
-
 /// Gives hosts a status, one change per host. `online` is kept from hosts without an approved agent (hosts 6). Returns
 /// the organisation of each host that changed.
 pub(in crate::hosts) async fn change_status(
@@ -304,4 +278,12 @@ pub(in crate::hosts) async fn mark_deleted(
         .execute(&mut **tx)
         .await
         .map(drop)
+}
+
+/// Deletes host records for good; what refers to them goes too. Returns the organisation of each.
+pub(in crate::hosts) async fn purge(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar("DELETE FROM hosts WHERE id = ANY($1) RETURNING org_id")
+        .bind(ids)
+        .fetch_all(&mut **tx)
+        .await
 }

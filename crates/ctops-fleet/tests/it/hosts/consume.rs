@@ -188,25 +188,3 @@ async fn facts_that_changed_are_found_by_search_and_empty_ones_say_nothing() {
         "the old address is gone"
     );
 }
-
-#[tokio::test]
-async fn partitions_are_made_ahead_and_take_what_waited_in_the_default() {
-    let app = App::new().await;
-    let host = a_host(app.org).insert(app.pool()).await;
-    apply(&app, MetricsConsumer, &[a_report(app.org, &host, start_time())]).await;
-    let slice = ctops_fleet::hosts::slice(app.pool(), &app.clock);
-    for _ in 0..2 {
-        slice.jobs()[0].run().await.unwrap();
-    }
-    let days = ctops_pg::partitions::list_days(app.pool(), "metric_samples").await.unwrap();
-    let today = start_time().date_naive();
-    assert_eq!(days.first(), today.pred_opt().as_ref());
-    assert!(days.contains(&(today + TimeDelta::days(7))), "{days:?}");
-    let waiting: i64 = sqlx::query_scalar("SELECT count(*) FROM metric_samples_default")
-        .fetch_one(app.pool())
-        .await
-        .unwrap();
-    assert_eq!((waiting, sample_count(&app).await), (0, 1));
-    apply(&app, MetricsConsumer, &[a_report(app.org, &host, start_time())]).await;
-    assert_eq!(sample_count(&app).await, 1, "a replay is recognised in the new partition too");
-}

@@ -5,4 +5,4 @@ mod consume;
 mod life;
 mod live;
 mod status;
-mod support;
+pub(crate) mod support;

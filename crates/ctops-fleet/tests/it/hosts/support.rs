@@ -31,7 +31,7 @@ use crate::support::{App, Person};
 pub(super) const LIMIT: Duration = Duration::from_secs(20);
 
 /// A sample of `host`, measured and received `at`.
-pub(super) fn a_report(org: Uuid, host: &TestHost, at: DateTime<Utc>) -> Report {
+pub(crate) fn a_report(org: Uuid, host: &TestHost, at: DateTime<Utc>) -> Report {
     Report {
         host_id: host.id.to_string(),
         org_id: org.to_string(),
@@ -95,7 +95,7 @@ pub(super) fn an_end(beginning: &StatusChange, reason: &str) -> StatusChange {
 }
 
 /// Applies the messages as one batch.
-pub(super) async fn apply(app: &App, handler: impl Handler, messages: &[impl Message]) -> Vec<Parked> {
+pub(crate) async fn apply(app: &App, handler: impl Handler, messages: &[impl Message]) -> Vec<Parked> {
     let record = |(offset, message): (usize, &_)| Record {
         offset: offset as u64,
         key: Bytes::new(),
