@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::*;
 use proptest::prelude::*;
-use rcgen::{CertificateParams, DnType, KeyPair, date_time_ymd};
+use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, date_time_ymd};
 use rustls::ServerConfig;
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 
 fn tools() -> Tools {
     Tools {
-        clock: Clock::manual("2026-06-01T00:00:00Z".parse().unwrap()),
+        clock: Clock::manual("2030-06-01T00:00:00Z".parse().unwrap()),
         sources: Sources::system(),
         programs: Programs::system(),
         scripts_dir: std::env::temp_dir(),
@@ -185,6 +185,7 @@ async fn redirect_when_met_then_is_followed_as_the_server_of_the_definition_expe
 /// A TLS server with a certificate for `localhost`, valid in `years`; its port and its certificate.
 async fn tls_server(years: (i32, i32)) -> (u16, String) {
     let mut params = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+    params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::OrganizationName, "Example, Ltd");
     params.distinguished_name.push(DnType::CommonName, "localhost");
     params.not_before = date_time_ymd(years.0, 1, 1);
