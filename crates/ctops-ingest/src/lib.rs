@@ -16,6 +16,7 @@
 //! | `releases` | programs for agents that update themselves |
 //! | `stream` | one heartbeat stream: authenticate once, validate, publish, acknowledge |
 //! | `validate` | what is accepted from a heartbeat: pure |
+//! | `inventory`, `containers` | the two uploads; `bounded` counts what is in their messages |
 //! | `signals` | hands notifications of the database to streams and waiting calls |
 //! | `work` | asks features what they have for connected agents, and hands it to the streams |
 //! | `node` | what all connections share; the node's lease |
@@ -27,7 +28,10 @@
 //!
 //! This crate owns no tables; SQL is in `ctops_fleet::agents`.
 
+mod bounded;
 mod codec;
+mod containers;
+mod inventory;
 mod limits;
 mod listener;
 mod measure;

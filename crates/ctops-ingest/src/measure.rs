@@ -19,6 +19,9 @@ pub(crate) const DOWNLOADS: &str = "ctops_ingest_release_downloads_total";
 pub(crate) const RENEWALS: &str = "ctops_ingest_renewals_total";
 pub(crate) const LEASE_LAPSES: &str = "ctops_ingest_node_lease_lapses_total";
 
+pub(crate) const INVENTORIES: &str = "ctops_ingest_inventories_total";
+pub(crate) const CONTAINER_BATCHES: &str = "ctops_ingest_container_batches_total";
+
 /// Describes every metric of this crate to the recorder.
 pub fn describe_metrics() {
     describe_gauge!(CONNECTIONS, Unit::Count, "open connections");
@@ -44,5 +47,7 @@ pub fn describe_metrics() {
     describe_counter!(REGISTRATIONS, Unit::Count, "answers to Register by status");
     describe_counter!(DOWNLOADS, Unit::Count, "calls of FetchRelease by outcome");
     describe_counter!(RENEWALS, Unit::Count, "answers to RenewCertificate by outcome");
+    describe_counter!(INVENTORIES, Unit::Count, "software inventories by outcome");
+    describe_counter!(CONTAINER_BATCHES, Unit::Count, "batches of container telemetry by outcome");
     describe_counter!(LEASE_LAPSES, Unit::Count, "times this node regained a lease that had run out");
 }

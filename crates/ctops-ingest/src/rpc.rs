@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use ctops_proto::agent::{DockerTelemetryAck, DockerTelemetryBatch};
 use ctops_proto::agent::{FetchReleaseRequest, ReleaseChunk};
 use ctops_proto::agent::{
     HeartbeatRequest, HeartbeatResponse, RegisterRequest, RegisterResponse, RenewCertificateRequest,
-    RenewCertificateResponse,
+    RenewCertificateResponse, SoftwareInventoryAck, SoftwareInventoryChunk,
 };
 use ctops_proto::limits::{MAX_HEARTBEAT_BYTES, MAX_REGISTER_WAIT_SECS, MAX_RESPONSE_BYTES};
 use http::header::CONTENT_TYPE;
@@ -19,7 +20,10 @@ use tonic::body::Body;
 use tonic::server::Grpc;
 use tonic::{Code, Request, Response, Status, Streaming};
 
+use crate::bounded::Bounded;
 use crate::codec::SmallBuffers;
+use crate::containers::{self, SubmitTelemetry};
+use crate::inventory::{self, SubmitInventory};
 use crate::listener::Peer;
 use crate::measure;
 use crate::node::Node;
@@ -39,6 +43,8 @@ enum Method {
     Register,
     Heartbeat,
     RenewCertificate,
+    SubmitSoftwareInventory,
+    SubmitDockerTelemetry,
     FetchRelease,
     /// Part of the contract, not served by this version.
     NotServed,
@@ -52,9 +58,9 @@ impl Method {
             "/agent.v1.IngestService/Heartbeat" => Self::Heartbeat,
             "/agent.v1.IngestService/RenewCertificate" => Self::RenewCertificate,
             "/agent.v1.ReleaseService/FetchRelease" => Self::FetchRelease,
-            "/agent.v1.IngestService/Terminal"
-            | "/agent.v1.IngestService/SubmitSoftwareInventory"
-            | "/agent.v1.IngestService/SubmitDockerTelemetry" => Self::NotServed,
+            "/agent.v1.IngestService/SubmitSoftwareInventory" => Self::SubmitSoftwareInventory,
+            "/agent.v1.IngestService/SubmitDockerTelemetry" => Self::SubmitDockerTelemetry,
+            "/agent.v1.IngestService/Terminal" => Self::NotServed,
             _ => Self::Unknown,
         }
     }
@@ -96,6 +102,16 @@ pub(crate) async fn answer(
                 .max_decoding_message_size(MAX_UNARY_BYTES)
                 .max_encoding_message_size(MAX_RESPONSE_BYTES);
             in_contract(grpc.server_streaming(FetchRelease { node, peer }, request).await)
+        }
+        Method::SubmitSoftwareInventory => {
+            let codec = Bounded::<SoftwareInventoryAck, SoftwareInventoryChunk>::new(inventory::check);
+            let mut grpc = Grpc::new(codec).max_decoding_message_size(inventory::MAX_CHUNK_BYTES);
+            in_contract(grpc.client_streaming(SubmitInventory { node, peer }, request).await)
+        }
+        Method::SubmitDockerTelemetry => {
+            let codec = Bounded::<DockerTelemetryAck, DockerTelemetryBatch>::new(containers::check);
+            let mut grpc = Grpc::new(codec).max_decoding_message_size(containers::MAX_MESSAGE_BYTES);
+            in_contract(grpc.client_streaming(SubmitTelemetry { node, peer }, request).await)
         }
         Method::NotServed => Status::unimplemented("method is not served by this version").into_http(),
         Method::Unknown => Status::unimplemented("method is unknown").into_http(),
@@ -197,9 +213,9 @@ mod tests {
         assert_eq!(of("Heartbeat"), Method::Heartbeat);
         assert_eq!(of("RenewCertificate"), Method::RenewCertificate);
         assert_eq!(Method::of("/agent.v1.ReleaseService/FetchRelease"), Method::FetchRelease);
-        for name in ["Terminal", "SubmitSoftwareInventory", "SubmitDockerTelemetry"] {
-            assert_eq!(of(name), Method::NotServed);
-        }
+        assert_eq!(of("SubmitSoftwareInventory"), Method::SubmitSoftwareInventory);
+        assert_eq!(of("SubmitDockerTelemetry"), Method::SubmitDockerTelemetry);
+        assert_eq!(of("Terminal"), Method::NotServed);
         for path in
             ["", "/", "/agent.v1.IngestService/register", "/agent.v1.IngestService/Register/", "//Register"]
         {

@@ -28,11 +28,13 @@ async fn statuses(connection: &crate::support::Connection, agent_id: &str) -> Ve
         ),
         (
             "SubmitDockerTelemetry",
-            rpc.submit_docker_telemetry(tokio_stream::iter([DockerTelemetryBatch::default()]))
-                .await
-                .unwrap_err(),
+            rpc.submit_docker_telemetry(tokio_stream::iter([someone_elses()])).await.unwrap_err(),
         ),
     ]
+}
+
+fn someone_elses() -> DockerTelemetryBatch {
+    DockerTelemetryBatch { agent_id: "z".repeat(24), ..DockerTelemetryBatch::default() }
 }
 
 /// Spec: agents-enrolment 13; security 19
@@ -52,20 +54,25 @@ async fn calls_without_a_certificate_are_unauthenticated_except_register() {
 }
 
 #[tokio::test]
-async fn calls_that_this_version_does_not_serve_are_unimplemented() {
+async fn calls_are_answered_by_their_methods_and_terminal_is_not_served() {
     let node = TestNode::start().await;
     let agent = node.agent().await;
     let connection = node.client().connect(Some(&agent)).await;
     for (method, status) in statuses(&connection, &agent.id).await {
-        let expected = if method == "RenewCertificate" { Code::InvalidArgument } else { Code::Unimplemented };
+        let expected = match method {
+            "RenewCertificate" => Code::InvalidArgument,
+            "SubmitSoftwareInventory" => Code::Unauthenticated,
+            "SubmitDockerTelemetry" => Code::PermissionDenied,
+            _ => Code::Unimplemented,
+        };
         assert_eq!(status.code(), expected, "{method}: {status:?}");
     }
-    // The agent of the original product calls one of them after each heartbeat and must be able to go on.
+    // A refused call leaves the connection and the stream on it alone.
     let mut stream = connection.heartbeat(beat(&agent.jwt)).await.unwrap();
     stream.acked().await;
-    let telemetry = tokio_stream::iter([DockerTelemetryBatch::default()]);
+    let telemetry = tokio_stream::iter([someone_elses()]);
     let refused = stream.connection().rpc().submit_docker_telemetry(telemetry).await.unwrap_err();
-    assert_eq!(refused.code(), Code::Unimplemented);
+    assert_eq!(refused.code(), Code::PermissionDenied);
     stream.send(beat(&agent.id)).await;
     stream.acked().await;
 }

@@ -4,8 +4,10 @@
 
 mod calls;
 mod certificates;
+mod containers;
 mod handshake;
 mod heartbeat;
+mod inventory;
 mod lease;
 mod refusals;
 mod register;
