@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 use ctops_base::text;
 use ctops_proto::agent::DockerContainerLabel;
 
-use super::cut;
+use super::{Orders, cut};
 
-/// Beginnings of the keys that are collected.
-const COLLECTED: &[&str] = &["com.docker.compose.", "org.opencontainers.image."];
 /// Keys with one of these words have their value hidden.
 const SECRET: &[&str] = &["secret", "token", "password", "key"];
 /// What a hidden value becomes.
@@ -17,13 +15,13 @@ const MAX_LABELS: usize = 128;
 const MAX_KEY_BYTES: usize = 256;
 const MAX_VALUE_BYTES: usize = 1024;
 
-/// The labels to report of `labels`, sorted by key; `max_bytes` bounds keys and values together.
-pub(super) fn collected(labels: &BTreeMap<String, String>, max_bytes: usize) -> Vec<DockerContainerLabel> {
-    let mut left = max_bytes;
+/// The labels to report of `labels`, sorted by key.
+pub(super) fn collected(labels: &BTreeMap<String, String>, orders: &Orders) -> Vec<DockerContainerLabel> {
+    let mut left = orders.label_bytes;
     labels
         .iter()
         .filter(|(key, _)| {
-            key.len() <= MAX_KEY_BYTES && COLLECTED.iter().any(|beginning| key.starts_with(beginning))
+            key.len() <= MAX_KEY_BYTES && orders.label_prefixes.iter().any(|prefix| key.starts_with(prefix))
         })
         .map(|(key, value)| DockerContainerLabel {
             key: text::clean(key, MAX_KEY_BYTES),
@@ -70,7 +68,7 @@ mod tests {
             ("maintainer", "me"),
         ]);
         let found: Vec<_> =
-            collected(&given, 1000).into_iter().map(|label| (label.key, label.value)).collect();
+            collected(&given, &Orders::default()).into_iter().map(|label| (label.key, label.value)).collect();
         let expected = [
             ("com.docker.compose.API_Token", "hidden"),
             ("com.docker.compose.project", "shop"),
@@ -78,6 +76,9 @@ mod tests {
             ("org.opencontainers.image.version", "1.2"),
         ];
         assert_eq!(found, expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
+        let orders = Orders { label_prefixes: vec!["com.example.".to_owned()], ..Orders::default() };
+        let found: Vec<_> = collected(&given, &orders).into_iter().map(|label| label.value).collect();
+        assert_eq!(found, ["team"], "the server decides which");
     }
 
     proptest! {
@@ -87,7 +88,8 @@ mod tests {
             given in proptest::collection::btree_map("com\\.docker\\.compose\\.\\PC{0,300}", "\\PC{0,1200}", 0..200),
             max_bytes in 0usize..20_000,
         ) {
-            let found = collected(&given, max_bytes);
+            let orders = Orders { label_bytes: max_bytes, ..Orders::default() };
+            let found = collected(&given, &orders);
             prop_assert!(found.len() <= MAX_LABELS);
             prop_assert!(found.iter().all(|label| label.key.len() <= MAX_KEY_BYTES && label.value.len() <= MAX_VALUE_BYTES));
             prop_assert!(found.iter().map(|label| label.key.len() + label.value.len()).sum::<usize>() <= max_bytes);

@@ -139,7 +139,7 @@ impl ContainerWatch {
 
     fn change(&mut self, change: impl FnOnce(&mut Orders)) {
         self.orders.send_if_modified(|orders| {
-            let before = *orders;
+            let before = orders.clone();
             change(orders);
             *orders != before
         });

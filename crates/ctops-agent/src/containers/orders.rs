@@ -13,9 +13,16 @@ const MIN_BATCH_BYTES: usize = 64 * 1024;
 const MAX_SAMPLES: usize = 5000;
 const MAX_INVENTORY: usize = 1000;
 const MAX_LABEL_BYTES: usize = 16 * 1024;
+/// Bounds of the inventory interval, seconds (containers 6).
+const INVENTORY_SECS: std::ops::RangeInclusive<i32> = 30..=3600;
+const DEFAULT_INVENTORY_SECS: i32 = 30;
+/// Beginnings of label keys that are always collected (containers 11).
+const LABEL_PREFIXES: [&str; 2] = ["com.docker.compose.", "org.opencontainers.image."];
+/// Beginnings the server may add.
+const MAX_LABEL_PREFIXES: usize = 128;
 
 /// The orders in force.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Orders {
     /// Collection is on for this host.
     pub wanted: bool,
@@ -23,6 +30,8 @@ pub struct Orders {
     pub enabled: bool,
     /// Between two samples of a container.
     pub sample_interval: Duration,
+    /// Between two inventories.
+    pub inventory_interval: Duration,
     /// Encoded size of one batch.
     pub batch_bytes: usize,
     /// Samples in one batch.
@@ -31,6 +40,8 @@ pub struct Orders {
     pub batch_inventory: usize,
     /// Labels of one container, bytes of keys and values together.
     pub label_bytes: usize,
+    /// Labels whose keys begin so are collected; an exact key is its own beginning.
+    pub label_prefixes: Vec<String>,
 }
 
 impl Default for Orders {
@@ -39,10 +50,12 @@ impl Default for Orders {
             wanted: true,
             enabled: true,
             sample_interval: Duration::ZERO,
+            inventory_interval: Duration::ZERO,
             batch_bytes: 0,
             batch_samples: 0,
             batch_inventory: 0,
             label_bytes: 0,
+            label_prefixes: Vec::new(),
         };
         orders.take(&DockerTelemetryConfig { enabled: true, ..DockerTelemetryConfig::default() });
         orders
@@ -58,20 +71,26 @@ impl Orders {
     /// Takes over what the server sent. A value of 0 or less means the default; none may exceed what every server
     /// accepts.
     pub fn take(&mut self, config: &DockerTelemetryConfig) {
-        let seconds = match config.sample_interval_seconds {
-            ..=0 => DEFAULT_SAMPLE_SECS,
-            seconds => seconds.clamp(*SAMPLE_SECS.start(), *SAMPLE_SECS.end()),
-        };
         let limit = |wanted: i32, most: usize| {
             usize::try_from(wanted).ok().filter(|wanted| *wanted > 0).map_or(most, |wanted| wanted.min(most))
         };
         self.enabled = config.enabled;
-        self.sample_interval = Duration::from_secs(seconds.unsigned_abs().into());
+        self.sample_interval = seconds(config.sample_interval_seconds, &SAMPLE_SECS, DEFAULT_SAMPLE_SECS);
+        self.inventory_interval =
+            seconds(config.inventory_interval_seconds, &INVENTORY_SECS, DEFAULT_INVENTORY_SECS);
         self.batch_bytes = limit(config.max_batch_bytes, MAX_BATCH_BYTES).max(MIN_BATCH_BYTES);
         self.batch_samples = limit(config.max_samples_per_batch, MAX_SAMPLES);
         self.batch_inventory = limit(config.max_inventory_items_per_batch, MAX_INVENTORY);
         self.label_bytes = limit(config.max_label_bytes_per_container, MAX_LABEL_BYTES);
+        let added = config.label_prefixes.iter().filter(|prefix| !prefix.is_empty()).take(MAX_LABEL_PREFIXES);
+        self.label_prefixes =
+            LABEL_PREFIXES.iter().map(|prefix| (*prefix).to_owned()).chain(added.cloned()).collect();
     }
+}
+
+fn seconds(ordered: i32, bounds: &std::ops::RangeInclusive<i32>, default: i32) -> Duration {
+    let seconds = if ordered > 0 { ordered.clamp(*bounds.start(), *bounds.end()) } else { default };
+    Duration::from_secs(seconds.unsigned_abs().into())
 }
 
 #[cfg(test)]
@@ -90,6 +109,11 @@ mod tests {
             let config = DockerTelemetryConfig { sample_interval_seconds: seconds, ..Default::default() };
             orders.take(&config);
             assert_eq!(orders.sample_interval, Duration::from_secs(expected), "{seconds}");
+        }
+        for (seconds, expected) in [(0, 30), (1, 30), (60, 60), (9999, 3600)] {
+            let config = DockerTelemetryConfig { inventory_interval_seconds: seconds, ..Default::default() };
+            orders.take(&config);
+            assert_eq!(orders.inventory_interval, Duration::from_secs(expected), "{seconds}");
         }
         orders.take(&DockerTelemetryConfig {
             enabled: true,

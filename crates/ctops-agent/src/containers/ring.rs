@@ -82,18 +82,13 @@ impl Ring {
         }
         taken
     }
-
-    /// Samples that can be taken.
-    pub(super) fn len(&self) -> usize {
-        self.samples.len()
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    pub(in crate::containers) fn sample(second: i64) -> Sample {
+    fn sample(second: i64) -> Sample {
         Sample {
             container: Arc::from("c1"),
             recorded_at_unix: second,
@@ -114,14 +109,14 @@ mod tests {
         for second in 0..10_005 {
             ring.push(sample(second));
         }
-        assert_eq!((ring.len(), ring.lost), (CAPACITY, 5));
+        assert_eq!((ring.samples.len(), ring.lost), (CAPACITY, 5));
         let taken = ring.take(100);
         assert_eq!((taken[0].recorded_at_unix, taken[99].recorded_at_unix), (5, 104));
         ring.handed_out = 100;
         ring.push(sample(10_005));
-        assert_eq!((ring.len(), ring.lost), (CAPACITY - 100, 6), "what is being uploaded counts too");
+        assert_eq!((ring.samples.len(), ring.lost), (CAPACITY - 100, 6), "what is being uploaded counts too");
         assert_eq!(ring.take(usize::MAX).len(), CAPACITY - 100);
-        assert_eq!(ring.len(), 0);
+        assert_eq!(ring.samples.len(), 0);
     }
 
     /// Spec: containers 7, 8

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use ctops_proto::agent::{HeartbeatResponse, RegisterResponse, RenewCertificateRequest};
+use ctops_proto::agent::{HeartbeatRequest, HeartbeatResponse, RegisterResponse, RenewCertificateRequest};
 use tokio::time::Instant;
 use tonic::{Code, Status};
 use tracing::{info, warn};
@@ -104,9 +104,12 @@ impl Agent {
         let cargo = delivery::cargo(&first);
         let open = Stream::open(connection, first, self.timing.answer);
         Some(match Box::pin(self.meanwhile(shutdown, open)).await? {
-            Ok(opened) => {
-                self.delivered(cargo);
-                Ok(opened)
+            Ok((mut stream, answer)) => {
+                stream.in_flight.sent(cargo);
+                if let Some(cargo) = stream.in_flight.answered(&answer) {
+                    self.delivered(cargo);
+                }
+                Ok((stream, answer))
             }
             Err(status) => {
                 self.unload(cargo);
@@ -211,11 +214,7 @@ impl Agent {
     }
 
     /// Takes in the result of an errand; a stream if it is to replace the present one.
-    async fn finish_errand(
-        &mut self,
-        errand: Errand,
-        errands: &mut Errands,
-    ) -> Option<Stream> {
+    async fn finish_errand(&mut self, errand: Errand, errands: &mut Errands) -> Option<Stream> {
         match errand {
             Errand::Dialled(Ok(connection)) => {
                 // This report is the next one due, sent early: the interval begins anew.
@@ -227,7 +226,10 @@ impl Agent {
                 errands.handover_failed();
             }
             Errand::Opened(Ok(opened)) => {
-                let (stream, answer) = *opened;
+                let (mut stream, answer) = *opened;
+                // Its first report carried nothing that could be lost, but its answer counts.
+                stream.in_flight.sent(HeartbeatRequest::default());
+                stream.in_flight.answered(&answer);
                 errands.handover_done();
                 info!(
                     agent_id = self.state.agent_id.as_str(),

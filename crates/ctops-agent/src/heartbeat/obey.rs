@@ -70,7 +70,8 @@ impl Agent {
 /// Whether `message` shows that the server understands what goes beyond the classic contract: it uses a field that the
 /// original server does not have.
 fn is_extended(message: &HeartbeatResponse) -> bool {
-    message.config.is_some()
+    message.is_push
+        || message.config.is_some()
         || message.checks_complete
         || message.update.is_some()
         || message.update_outcome_stored

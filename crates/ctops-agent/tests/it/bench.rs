@@ -28,6 +28,7 @@ pub fn timing() -> Timing {
         backoff_cap: Duration::from_millis(640),
         stable_after: Duration::from_millis(300),
         errand_retry: Duration::from_millis(60),
+        delivery_pause: Duration::from_millis(20),
         ..Timing::standard(Duration::from_secs(30))
     }
 }
@@ -63,6 +64,7 @@ pub struct Bench {
     pub timing: Timing,
     pub log: Log,
     pub arguments: Vec<String>,
+    pub sources: Sources,
     _guard: tracing::subscriber::DefaultGuard,
 }
 
@@ -85,7 +87,9 @@ impl Bench {
             format!("-ca-cert={}", dir.path().join("ca.pem").display()),
             "-token=tok_test".to_owned(),
         ];
-        Self { dir, timing: timing(), log, arguments, _guard: guard }
+        // An engine that may run on this machine is none of the tests' business.
+        let sources = Sources { run: dir.path().join("run"), ..Sources::system() };
+        Self { dir, timing: timing(), log, arguments, sources, _guard: guard }
     }
 
     pub fn data(&self) -> PathBuf {
@@ -110,7 +114,7 @@ impl Bench {
         let environment = |name: &str| (name == "CT_OPS_DATA_DIR").then(|| data.clone());
         let flags = Flags::parse(&self.arguments).unwrap();
         let settings = Settings::resolve(&Default::default(), &environment, &flags).unwrap();
-        let agent = Agent::new(settings, self.timing.clone(), Clock::system(), Sources::system()).unwrap();
+        let agent = Agent::new(settings, self.timing.clone(), Clock::system(), self.sources.clone()).unwrap();
         let (stopper, shutdown) = shutdown::channel();
         Running { stopper, task: tokio::spawn(agent.run(shutdown)) }
     }

@@ -5,12 +5,16 @@
 
 mod authority;
 mod bench;
+mod engine;
 mod peer;
 mod plan;
 
+mod buffer;
 mod certificates;
+mod containers;
 mod heartbeat;
 mod install;
 mod program;
 mod registration;
 mod trust;
+mod work;

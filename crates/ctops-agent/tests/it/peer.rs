@@ -224,7 +224,11 @@ impl IngestService for Conversation {
             plan.next_stream += 1;
             let stream = plan.next_stream;
             plan.streams.insert(stream, sender.clone());
-            (stream, plan.open.pop_front().unwrap_or(Opened::Accept))
+            let order = plan.open.pop_front().unwrap_or(Opened::Accept);
+            if let (Opened::Accept, Some(greeting)) = (&order, &plan.greeting) {
+                sender.send(Ok(greeting.clone())).unwrap();
+            }
+            (stream, order)
         };
         self.tell(Event::StreamOpened { stream, shown: self.shown.clone() });
         let (plan, events) = (self.plan.clone(), self.events.clone());
@@ -240,9 +244,16 @@ impl IngestService for Conversation {
                     let _ = sender.send(Err(Status::new(code, "as ordered")));
                     break false;
                 }
+                let delivers = !report.buffered_samples.is_empty();
                 let _ = events.send(Event::Beat { stream, report: Box::new(report), at: Instant::now() });
-                if plan.lock().unwrap().mute.contains(&stream) {
-                    continue;
+                {
+                    let mut plan = plan.lock().unwrap();
+                    if plan.mute_deliveries && delivers {
+                        plan.mute.insert(stream);
+                    }
+                    if plan.mute.contains(&stream) {
+                        continue;
+                    }
                 }
                 if sender.send(Ok(HeartbeatResponse { ok: true, ..HeartbeatResponse::default() })).is_err() {
                     break false;
@@ -288,16 +299,38 @@ impl IngestService for Conversation {
 
     async fn submit_software_inventory(
         &self,
-        _request: Request<Streaming<SoftwareInventoryChunk>>,
+        request: Request<Streaming<SoftwareInventoryChunk>>,
     ) -> Result<Response<SoftwareInventoryAck>, Status> {
-        Err(Status::unimplemented("not part of these tests"))
+        let token = request.metadata().get("authorization").map(|value| value.to_str().unwrap().to_owned());
+        let mut incoming = request.into_inner();
+        let mut chunks = Vec::new();
+        while let Some(chunk) = incoming.message().await? {
+            chunks.push(chunk);
+        }
+        let order = self.plan().inventory.pop_front();
+        let received = chunks.iter().map(|chunk| chunk.packages.len()).sum::<usize>();
+        self.tell(Event::Inventory { token: token.unwrap_or_default(), chunks });
+        match order {
+            Some(code) => Err(Status::new(code, "as ordered")),
+            None => Ok(Response::new(SoftwareInventoryAck { received: i32::try_from(received).unwrap() })),
+        }
     }
 
     async fn submit_docker_telemetry(
         &self,
-        _request: Request<Streaming<DockerTelemetryBatch>>,
+        request: Request<Streaming<DockerTelemetryBatch>>,
     ) -> Result<Response<DockerTelemetryAck>, Status> {
-        Err(Status::unimplemented("not part of these tests"))
+        let mut incoming = request.into_inner();
+        let mut batches = Vec::new();
+        while let Some(batch) = incoming.message().await? {
+            batches.push(batch);
+        }
+        let order = self.plan().telemetry.pop_front();
+        self.tell(Event::Telemetry { batches });
+        match order {
+            Some(code) => Err(Status::new(code, "as ordered")),
+            None => Ok(Response::new(DockerTelemetryAck { ok: true, ..DockerTelemetryAck::default() })),
+        }
     }
 }
 

@@ -3,7 +3,9 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Instant;
 
-use ctops_proto::agent::{HeartbeatRequest, HeartbeatResponse, RegisterRequest};
+use ctops_proto::agent::{
+    DockerTelemetryBatch, HeartbeatRequest, HeartbeatResponse, RegisterRequest, SoftwareInventoryChunk,
+};
 use tokio::sync::mpsc;
 use tonic::{Code, Status};
 
@@ -63,6 +65,15 @@ pub enum Event {
         agent_id: String,
         shown: Option<Vec<u8>>,
     },
+    /// Container telemetry of one upload; it was answered as ordered.
+    Telemetry {
+        batches: Vec<DockerTelemetryBatch>,
+    },
+    /// Packages of one upload, with the token they came under; it was answered as ordered.
+    Inventory {
+        token: String,
+        chunks: Vec<SoftwareInventoryChunk>,
+    },
     HandshakeFailed,
 }
 
@@ -71,6 +82,14 @@ pub struct Plan {
     pub register: VecDeque<Registered>,
     pub open: VecDeque<Opened>,
     pub renew: VecDeque<Code>,
+    /// Refusals of the next uploads of container telemetry.
+    pub telemetry: VecDeque<Code>,
+    /// From the first message with buffered samples on, a stream is not answered any more.
+    pub mute_deliveries: bool,
+    /// Sent first of all on every new stream that is accepted.
+    pub greeting: Option<HeartbeatResponse>,
+    /// Refusals of the next uploads of packages.
+    pub inventory: VecDeque<Code>,
     /// Client certificates refused in the handshake.
     pub refused: HashSet<Vec<u8>>,
     /// Streams that are read but not answered any more.
@@ -93,6 +112,10 @@ impl Plan {
             register: VecDeque::new(),
             open: VecDeque::new(),
             renew: VecDeque::new(),
+            telemetry: VecDeque::new(),
+            mute_deliveries: false,
+            greeting: None,
+            inventory: VecDeque::new(),
             refused: HashSet::new(),
             mute: HashSet::new(),
             refuse_all: false,
