@@ -258,8 +258,7 @@ impl Agent {
         info!(address = %self.settings.address, "registering agent");
         let (dialer, identity) = (self.dialer.clone(), self.identity.clone());
         let shown = self.leaf.clone().filter(|_| with_certificate);
-        let (request, patience) =
-            (self.registration_request(self.timing.wait_seconds), self.timing.answer);
+        let (request, patience) = (self.registration_request(self.timing.wait_seconds), self.timing.answer);
         async move {
             let shown = shown.as_ref().map(|leaf| (identity.as_ref(), leaf));
             let connection = dialer.dial(shown).await?;
