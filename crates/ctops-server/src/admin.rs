@@ -7,8 +7,13 @@ use ctops_fleet::enrolment::{NewToken, create_operator_token};
 use ctops_pg::migrate as schema;
 use serde_json::json;
 
+use crate::assembly::Assembly;
+use crate::dead_letters::cli::LettersCommand;
+use crate::migrate_profile::{self, Profile};
+use crate::roles::ServerRole;
 use crate::settings::Settings;
 use crate::storage::Storage;
+use crate::{dead_letters, install_key};
 
 /// What can be done.
 #[derive(Subcommand)]
@@ -30,6 +35,11 @@ pub enum AdminCommand {
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=365))]
         days: u32,
     },
+    /// See, replay and discard records that could not be applied.
+    DeadLetters {
+        #[command(subcommand)]
+        command: LettersCommand,
+    },
 }
 
 /// Runs a command.
@@ -41,6 +51,9 @@ pub fn run(settings: &Settings, command: AdminCommand) -> Result<()> {
         let pool = Storage::attach(settings).await?;
         match command {
             AdminCommand::Status => status(&pool).await,
+            AdminCommand::DeadLetters { command } => {
+                say(&dead_letters::cli::run(&pool, &Clock::system(), command).await?)
+            }
             AdminCommand::EnrolmentToken { label, auto_approve, max_uses, days } => {
                 let clock = Clock::system();
                 let org_id = ctops_identity::setup::first_organisation(&pool, &clock).await?;
@@ -73,6 +86,31 @@ pub fn migrate(settings: &Settings, check: bool) -> Result<()> {
         let storage = Storage::open(settings).await?;
         storage.close().await?;
         say("the database schema is current")
+    })
+}
+
+/// Moves what waits in one queue into the other; the server must be stopped.
+///
+/// # Errors
+/// See [`migrate_profile::run`].
+pub fn migrate_queue(settings: &Settings, to: Profile, brokers: Option<&str>) -> Result<()> {
+    block_on(async {
+        crate::storage::prepare_state_dir(&settings.state_dir)?;
+        let key = install_key::load_or_create(&settings.state_dir, settings.install_secret.as_ref())?;
+        let storage = Storage::open(settings).await?;
+        let clock = Clock::system();
+        let moved = async {
+            // The web role has no queue of its own to open.
+            let assembly = Assembly::new(settings, ServerRole::Web, &storage, &key, clock.clone()).await?;
+            let reads = &assembly.composition.reads;
+            let moved = migrate_profile::run(settings, &storage.pool, &clock, reads, to, brokers).await;
+            assembly.notifications.shutdown().await;
+            moved
+        };
+        // The embedded database is stopped whatever became of it.
+        let moved = Box::pin(moved).await;
+        storage.close().await?;
+        say(&moved?)
     })
 }
 

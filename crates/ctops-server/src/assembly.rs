@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use ctops_base::Clock;
 use ctops_crypto::seal::InstallKey;
 use ctops_fleet::agents::{AgentDeps, AgentTrust, RegisterLimits};
+use ctops_fleet::bulk_delete::AdminKey;
 use ctops_fleet::releases::ReleaseDeps;
 use ctops_identity::sessions::SessionAuthenticator;
 use ctops_ingest::tls::TlsMaterial;
@@ -90,13 +91,17 @@ impl Assembly {
             clock: clock.clone(),
             installation: Arc::clone(&installation),
             agents: agents.clone(),
+            bulk_delete_key: settings
+                .values
+                .secret("CT_OPS_LOADTEST_ADMIN_KEY")
+                .map(|key| AdminKey::new(key.expose())),
             install_key: Arc::new(
                 InstallKey::from_base64(&key.to_base64()).context("reading the install key")?,
             ),
         });
         composition.agent_work.push(pin);
         let queue = match role.needs_queue() {
-            true => Some(queue::open(settings, &composition.consumers, clock.clone()).await?),
+            true => Some(queue::open(settings, &composition.reads, clock.clone()).await?),
             false => None,
         };
         composition.consumers.retain(|handler| role.consumes(handler.group()));

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use ctops_base::Clock;
+use ctops_crypto::seal::InstallKey;
 use ctops_fleet::agents::AgentDeps;
+use ctops_fleet::bulk_delete::AdminKey;
 use ctops_identity::passwords::Passwords;
 use ctops_pg::Pool;
 use ctops_slice::agents::EventsConsumer;
@@ -13,6 +15,8 @@ use ctops_slice::state::Installation;
 use ctops_slice::{AgentEvents, AgentWork, AppState, Job, Permission, Slice};
 use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
 use utoipa_axum::router::OpenApiRouter;
+
+use crate::dead_letters;
 
 /// The committed API document, as built into this program.
 const COMMITTED_DOCUMENT: &str = include_str!("../../../api/openapi.json");
@@ -27,6 +31,10 @@ pub struct Parts {
     pub installation: Arc<Installation>,
     /// What registration and certificates need.
     pub agents: AgentDeps,
+    /// Seals secrets in the database.
+    pub install_key: Arc<InstallKey>,
+    /// Lets load tests delete their hosts.
+    pub bulk_delete_key: Option<AdminKey>,
 }
 
 /// Everything the slices bring, sorted by who runs it.
@@ -39,6 +47,8 @@ pub struct Composition {
     pub operations: Vec<OperationInfo>,
     /// Every declared permission.
     pub permissions: Vec<&'static Permission>,
+    /// Topic and group of every queue consumer, also of those that other processes run.
+    pub reads: Vec<(ctops_queue::Topic, &'static str)>,
     /// Queue consumers.
     pub consumers: Vec<Arc<dyn ctops_queue::Handler>>,
     /// Periodic jobs.
@@ -51,8 +61,15 @@ impl Composition {
     /// Puts all areas together.
     pub fn new(parts: Parts) -> Self {
         let mut slices = ctops_fleet::slices(&parts.agents);
-        let other_permissions =
-            slices.iter().flat_map(|s| s.declared_permissions().iter().copied()).collect();
+        slices.push(ctops_fleet::bulk_delete::slice(&parts.agents, parts.bulk_delete_key));
+        slices.extend(ctops_monitoring::slices(&ctops_monitoring::Deps {
+            pool: parts.pool.clone(),
+            clock: parts.clock.clone(),
+            install_key: parts.install_key,
+        }));
+        let of_slices = slices.iter().flat_map(|s| s.declared_permissions().iter().copied());
+        let other_permissions = of_slices.chain([&dead_letters::SYSTEM_DEAD_LETTERS]).collect();
+        let (pool, clock) = (parts.pool.clone(), parts.clock.clone());
         slices.extend(ctops_identity::slices(ctops_identity::Deps {
             pool: parts.pool,
             clock: parts.clock,
@@ -60,31 +77,29 @@ impl Composition {
             passwords: Passwords::new(),
             other_permissions,
         }));
-        Self::of(slices)
+        let handlers = handlers(&slices);
+        slices.push(dead_letters::slice(pool, clock, handlers.clone()));
+        Self::of(slices, handlers)
     }
 
-    fn of(slices: Vec<Slice>) -> Self {
+    fn of(slices: Vec<Slice>, consumers: Vec<Arc<dyn ctops_queue::Handler>>) -> Self {
         let mut operations: Vec<OperationInfo> = Vec::new();
         let mut permissions: Vec<&'static Permission> = Vec::new();
-        let mut consumers: Vec<Arc<dyn ctops_queue::Handler>> = Vec::new();
         let mut agent_work = Vec::new();
-        let mut agent_events: Vec<Arc<dyn AgentEvents>> = Vec::new();
         let mut jobs = Vec::new();
         let mut router = OpenApiRouter::with_openapi(document_frame());
         for slice in slices {
             operations.extend_from_slice(slice.operations());
             permissions.extend_from_slice(slice.declared_permissions());
-            consumers.extend_from_slice(slice.consumers());
             jobs.extend_from_slice(slice.jobs());
             agent_work.extend_from_slice(slice.works());
-            agent_events.extend_from_slice(slice.event_takers());
             router = router.merge(slice.into_router());
         }
-        consumers.push(Arc::new(EventsConsumer::new(agent_events)));
         operations.sort_by(|a, b| (&a.path, &a.method).cmp(&(&b.path, &b.method)));
         permissions.sort_by_key(|permission| permission.name);
         let (api, document) = router.split_for_parts();
-        Self { api, document, operations, permissions, consumers, jobs, agent_work }
+        let reads = consumers.iter().map(|handler| (handler.topic(), handler.group())).collect();
+        Self { reads, api, document, operations, permissions, consumers, jobs, agent_work }
     }
 
     /// The API document as committed in `api/openapi.json`.
@@ -96,6 +111,15 @@ impl Composition {
         text.push('\n');
         Ok(text)
     }
+}
+
+/// The queue consumers of the slices, with the one that hands out what agents deliver.
+fn handlers(slices: &[Slice]) -> Vec<Arc<dyn ctops_queue::Handler>> {
+    let mut handlers: Vec<_> = slices.iter().flat_map(|slice| slice.consumers().iter().cloned()).collect();
+    let takers: Vec<Arc<dyn AgentEvents>> =
+        slices.iter().flat_map(|slice| slice.event_takers().iter().cloned()).collect();
+    handlers.push(Arc::new(EventsConsumer::new(takers)));
+    handlers
 }
 
 /// The API document that this program serves.

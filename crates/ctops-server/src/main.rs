@@ -121,6 +121,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Doctor => doctor::run(&settings),
         Command::Migrate { check } => admin::migrate(&settings, check),
+        Command::MigrateProfile { to, brokers } => admin::migrate_queue(&settings, to, brokers.as_deref()),
         Command::Admin { command } => admin::run(&settings, command),
         Command::Release { command } => release::run(&settings, command),
         _ => Ok(()),

@@ -85,6 +85,11 @@ pub const REGISTRY: Registry = Registry {
             "Take the client address from X-Forwarded-For and X-Real-IP. Only behind a reverse proxy that overwrites both.",
         ),
         secret(
+            "CT_OPS_LOADTEST_ADMIN_KEY",
+            Kind::LongText(16),
+            "Key with which `ct-ops-loadtest cleanup` deletes the hosts of a load test. Unset: nobody can.",
+        ),
+        secret(
             "CT_OPS_SETUP_CODE",
             Kind::Text,
             "Code asked for by the first-run set-up. Unset: a new one is printed at each start until set-up is done. `off` asks for none: trusted networks only.",

@@ -96,6 +96,15 @@ impl KafkaQueue {
         blocking("ask the brokers for their identity", move || publisher.log_id(&name)).await
     }
 
+    /// Deletes all records of a topic, for example after they were moved to another queue.
+    ///
+    /// # Errors
+    /// [`QueueError::UnknownTopic`], or [`QueueError::Storage`] when the brokers refuse or do not answer.
+    pub async fn discard_all(&self, topic: Topic) -> Result<(), QueueError> {
+        self.check(topic)?;
+        topics::discard(&self.options, topic, self.partitions(topic)).await
+    }
+
     fn check(&self, topic: Topic) -> Result<(), QueueError> {
         if self.partitions.contains_key(&topic) { Ok(()) } else { Err(QueueError::UnknownTopic(topic)) }
     }

@@ -9,6 +9,7 @@ use rdkafka::config::FromClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::Metadata;
+use rdkafka::{Offset, TopicPartitionList};
 use tokio::time::{Instant, sleep};
 
 use super::options::{KafkaOptions, largest_message};
@@ -108,6 +109,23 @@ async fn make(options: &KafkaOptions, missing: &[Topic], brokers: usize) -> Resu
                 });
             }
         }
+    }
+    Ok(())
+}
+
+/// Deletes every record of a topic up to its present end.
+pub(super) async fn discard(options: &KafkaOptions, topic: Topic, partitions: u32) -> Result<(), QueueError> {
+    let action = "delete records on the brokers";
+    let admin: AdminClient<DefaultClientContext> = options.asking().create().map_err(failed(action))?;
+    let mut list = TopicPartitionList::new();
+    for partition in 0..partitions {
+        let name = options.topic_name(topic);
+        list.add_partition_offset(&name, partition.cast_signed(), Offset::End).map_err(failed(action))?;
+    }
+    let limit = AdminOptions::new().request_timeout(Some(ANSWER_LIMIT));
+    let deleted = admin.delete_records(&list, &limit).await.map_err(failed(action))?;
+    for partition in deleted.elements() {
+        partition.error().map_err(failed(action))?;
     }
     Ok(())
 }

@@ -140,10 +140,10 @@ async fn move_topic(
         published += piece.len() as u64;
         publish(to, topic, piece).await?;
     }
-    let mut check = Reader::again(to, topic, GROUP, target).await?;
-    check.start(&baseline).await?;
+    target.refresh().await?;
+    target.start(&baseline).await?;
     let mut moved = 0;
-    check.read(|_| moved += 1).await?;
+    target.read(|_| moved += 1).await?;
     if moved != pending {
         return Err(TransferError::Count { topic, pending, moved });
     }

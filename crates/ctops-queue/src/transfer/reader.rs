@@ -22,7 +22,7 @@ pub(super) struct Reader {
 
 /// What is known of a partition.
 struct Place {
-    /// The end when the reader joined.
+    /// The end when it was last asked for.
     end: Position,
     /// The first offset that was not read yet; none before `start`.
     next: Option<u64>,
@@ -49,15 +49,9 @@ impl Reader {
         Ok(reader)
     }
 
-    /// Joins anew, so that the ends are those of now.
-    pub(super) async fn again(
-        queue: &dyn Queue,
-        topic: Topic,
-        group: &'static str,
-        before: Self,
-    ) -> Result<Self, QueueError> {
-        drop(before);
-        Self::join(queue, topic, group).await
+    /// Asks for the ends again, because records were published.
+    pub(super) async fn refresh(&mut self) -> Result<(), QueueError> {
+        self.learn(&self.partitions()).await
     }
 
     async fn learn(&mut self, partitions: &[u32]) -> Result<(), QueueError> {

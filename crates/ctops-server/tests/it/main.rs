@@ -3,5 +3,9 @@
 
 mod app;
 mod committed;
+mod dead_letters;
 mod matrix;
+mod metrics;
+#[cfg(feature = "kafka")]
+mod migrate_profile;
 mod surface;
