@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::measure;
 use crate::settings::{Settings, TlsFiles, host_of};
 use crate::tls::{ServerCertificate, ShownCertificate, own_names, write_atomically};
+use crate::web_pin::WebPin;
 
 /// How often files are read again; a replaced one must be noticed within 30 s (deployment 10).
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -77,6 +78,11 @@ impl CertificateSources {
         Ok(Certificates { web: given(&self.web)?, ingest: given(&self.ingest)? })
     }
 
+    /// Whether the web server itself speaks TLS, so that its certificate is the one people and agents see.
+    pub fn web_speaks_tls(&self) -> bool {
+        self.web_speaks_tls
+    }
+
     /// What agents trust the server by, PEM.
     pub fn server_ca_pem(&self, certificates: &Certificates) -> String {
         match self.ingest {
@@ -107,6 +113,8 @@ pub struct CertificateKeeper {
     pub ingest: Option<Arc<TlsMaterial>>,
     /// What install commands say.
     pub installation: Arc<Installation>,
+    /// What agents pin.
+    pub pin: Arc<WebPin>,
 }
 
 impl CertificateKeeper {
@@ -121,7 +129,13 @@ impl CertificateKeeper {
             let Ok(loaded) = tokio::task::spawn_blocking(move || sources.load()).await else { continue };
             let outcome = match loaded {
                 Ok(certificates) if certificates == self.present => Ok(()),
-                Ok(certificates) => self.exchange(certificates),
+                Ok(certificates) => {
+                    let exchanged = self.exchange(certificates);
+                    if exchanged.is_ok() {
+                        self.pin.announce().await;
+                    }
+                    exchanged
+                }
                 Err(error) => Err(error),
             };
             let now = outcome.err().map(|error| error_chain(error.as_ref())).unwrap_or_default();
@@ -143,6 +157,9 @@ impl CertificateKeeper {
         }
         self.installation.server_ca_pem.set(self.sources.server_ca_pem(&certificates));
         self.installation.server_pin.set(self.sources.server_pin(&certificates)?);
+        if self.sources.web_speaks_tls() {
+            self.pin.set(&certificates.web)?;
+        }
         self.present = certificates;
         metrics::counter!(measure::CERTIFICATE_CHANGES, "outcome" => "used").increment(1);
         tracing::info!("the server's certificates were exchanged");

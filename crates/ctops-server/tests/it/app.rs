@@ -14,6 +14,7 @@ use ctops_base::{Clock, Role};
 use ctops_crypto::seal::InstallKey;
 use ctops_crypto::secret::{random_token, sha256};
 use ctops_fleet::agents::{AgentDeps, AgentTrust, RegisterLimits};
+use ctops_fleet::bulk_delete::AdminKey;
 use ctops_fleet::releases::ReleaseDeps;
 use ctops_identity::sessions::SessionAuthenticator;
 use ctops_server::composition::{Composition, Parts};
@@ -53,6 +54,7 @@ impl App {
             releases: ReleaseDeps::new(Path::new("/nonexistent"), [0; 32], ORIGIN),
         };
         let parts = Parts {
+            bulk_delete_key: Some(AdminKey::new("key of the load test")),
             pool: pool.clone(),
             clock: clock.clone(),
             installation: Arc::clone(&installation),
