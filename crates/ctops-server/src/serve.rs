@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use ctops_base::Clock;
 use ctops_base::id::new_id;
 use ctops_base::problem::error_chain;
-use ctops_ingest::Ingest;
+use ctops_ingest::{Ingest, Limits};
 use ctops_pg::leader::Candidate;
 use ctops_pg::notify::Notifications;
 use ctops_queue::{Queue, run_consumer};
@@ -19,15 +19,18 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::assembly::Assembly;
-use crate::queue::ServerQueue;
+use crate::queue::{self, ServerQueue};
+use crate::queue_claim::QueueClaim;
 use crate::roles::{ConsumerGroup, ServerRole};
 use crate::settings::Settings;
 use crate::storage::{Storage, prepare_state_dir};
 use crate::web::{Check, Health, InternalParts, WebListener, WebParts};
 use crate::{install_key, jobs, web};
 
-/// Time the edges get to end after the signal: the drain of ingest (30 s) and a little.
-const EDGES_LIMIT: Duration = Duration::from_secs(35);
+/// Time the edges get to end after the signal: the drain of ingest (30 s), its handover and last announcement.
+const EDGES_LIMIT: Duration = Duration::from_secs(40);
+/// Time agents get to find another node before their hosts count as offline.
+const HANDOVER: Duration = Duration::from_secs(3);
 /// Time consumers and jobs get to end.
 const BACKGROUND_LIMIT: Duration = Duration::from_secs(20);
 
@@ -77,7 +80,7 @@ async fn serve(settings: Settings, role: ServerRole) -> Result<()> {
         // What still asks the database is refused at once: waiting for one that is gone would only delay the next start.
         storage.pool.close().await;
     }
-    server.stop().await;
+    server.stop(outcome.is_ok()).await;
     storage.close().await?;
     tracing::info!("stopped");
     outcome
@@ -93,6 +96,8 @@ async fn database_end(ended: Option<impl Future<Output = String>>) -> String {
 
 /// The running parts of this process.
 struct Server {
+    /// Time between the loss of readiness and the end of the listeners.
+    notice: Duration,
     health: Health,
     queue: Option<ServerQueue>,
     edges: TaskTracker,
@@ -110,7 +115,13 @@ impl Server {
         let queue = assembly.queue.take();
         let mut checks = vec![Check::Database(assembly.state.pool.clone())];
         checks.extend(queue.as_ref().map(|queue| Check::Queue(queue.handle())));
+        let label = format!("{} {} ({})", host_name(), role.name(), std::process::id());
+        let claim = match &queue {
+            Some(queue) => Some(QueueClaim::take(&assembly.state.pool, queue, label.clone()).await?),
+            None => None,
+        };
         let server = Self {
+            notice: settings.duration("CT_OPS_DRAIN_NOTICE"),
             health: Health::new(checks),
             queue,
             edges: TaskTracker::new(),
@@ -121,7 +132,8 @@ impl Server {
             stop_internal: CancellationToken::new(),
             notifications: assembly.notifications.clone(),
         };
-        server.run_background(role, &assembly);
+        server.internal.spawn(keep(claim, server.stop_internal.clone()));
+        server.run_background(role, label, &assembly);
         if role.accepts_agents() {
             server.run_ingest(settings, &assembly).await?;
         }
@@ -135,7 +147,7 @@ impl Server {
         Ok(server)
     }
 
-    fn run_background(&self, role: ServerRole, assembly: &Assembly) {
+    fn run_background(&self, role: ServerRole, label: String, assembly: &Assembly) {
         let state = &assembly.state;
         if let Some(queue) = &self.queue {
             for handler in &assembly.composition.consumers {
@@ -148,7 +160,6 @@ impl Server {
                 ));
             }
         }
-        let label = format!("{} {} ({})", host_name(), role.name(), std::process::id());
         let candidate = Candidate::new(state.pool.clone(), jobs::LEASE_NAME, new_id(), label);
         let leading = jobs::run(assembly.composition.jobs.clone(), candidate, self.stop_background.clone());
         self.background.spawn(leading);
@@ -203,6 +214,7 @@ impl Server {
                 settings.ingest_listen
             )
         })?;
+        let handover = if queue::is_shared(settings) { HANDOVER } else { Duration::ZERO };
         let ingest = Ingest {
             agents: assembly.agents.clone(),
             queue: queue.handle() as Arc<dyn Queue>,
@@ -210,7 +222,7 @@ impl Server {
             work: assembly.composition.agent_work.clone(),
             tls: Arc::clone(tls),
             node_name: host_name(),
-            limits: ctops_ingest::Limits::default(),
+            limits: Limits { handover, ..Limits::default() },
         };
         let stop = self.stop_edges.clone();
         self.edges.spawn(async move {
@@ -223,8 +235,11 @@ impl Server {
 
     /// Readiness first, so that balancers look elsewhere; then the edges, so that nothing new arrives; then the consumers,
     /// then the queue.
-    async fn stop(self) {
+    async fn stop(self, orderly: bool) {
         self.health.drain();
+        if orderly {
+            tokio::time::sleep(self.notice).await;
+        }
         self.stop_edges.cancel();
         finish(&self.edges, "web and ingest", EDGES_LIMIT).await;
         self.stop_background.cancel();
@@ -235,6 +250,12 @@ impl Server {
         self.stop_internal.cancel();
         finish(&self.internal, "the internal listener", BACKGROUND_LIMIT).await;
         self.notifications.shutdown().await;
+    }
+}
+
+async fn keep(claim: Option<QueueClaim>, shutdown: CancellationToken) {
+    if let Some(claim) = claim {
+        claim.keep(shutdown).await;
     }
 }
 

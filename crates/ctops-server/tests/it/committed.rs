@@ -8,12 +8,12 @@ use ctops_server::settings::REGISTRY;
 
 use crate::app::App;
 
-fn repository() -> PathBuf {
+pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 #[track_caller]
-fn compare(path: &str, text: &str) {
+pub(crate) fn compare(path: &str, text: &str) {
     let file = repository().join(path);
     if std::env::var_os("CT_OPS_BLESS").is_some() {
         std::fs::write(&file, text).unwrap();

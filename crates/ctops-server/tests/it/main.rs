@@ -4,6 +4,7 @@
 mod app;
 mod committed;
 mod dead_letters;
+mod errors;
 mod matrix;
 mod metrics;
 #[cfg(feature = "kafka")]
