@@ -40,8 +40,7 @@ fn package(record: &[String]) -> Option<SoftwarePackage> {
 pub fn split(package: &str) -> Option<(&str, &str)> {
     let at = package
         .match_indices('-')
-        .filter(|(at, _)| package[at + 1..].starts_with(|c: char| c.is_ascii_digit()))
-        .last()?
+        .rfind(|(at, _)| package[at + 1..].starts_with(|c: char| c.is_ascii_digit()))?
         .0;
     Some((&package[..at], &package[at + 1..])).filter(|(name, _)| !name.is_empty())
 }

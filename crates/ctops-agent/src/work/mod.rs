@@ -60,6 +60,7 @@ impl Work {
             scripts_dir: surroundings.data_dir.clone(),
             scripts_allowed: surroundings.allow_tasks.permits(tasks::CUSTOM_SCRIPT),
             roots: Arc::default(),
+            max_document: checks::Dialect::Own.max_document(),
         };
         Self {
             checks: checks::Schedule::new(tools, outbox.clone()),

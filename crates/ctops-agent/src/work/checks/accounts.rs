@@ -7,8 +7,7 @@ use std::path::Path;
 use ctops_base::text;
 use serde::{Deserialize, Serialize};
 
-use super::{MAX_DOCUMENT, Outcome, Verdict, document};
-use crate::collect::Sources;
+use super::{Outcome, Tools, Verdict, document, fitted};
 use crate::files;
 
 /// Largest account file, bytes.
@@ -40,8 +39,8 @@ pub(super) struct Login {
 }
 
 #[derive(Debug, Default, Serialize)]
-struct Report {
-    accounts: Option<Vec<Account>>,
+struct Report<'r> {
+    accounts: Option<&'r [Account]>,
     #[serde(skip_serializing_if = "is_false")]
     truncated: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,7 +76,8 @@ fn is_false(value: &bool) -> bool {
 }
 
 impl Accounts {
-    pub(super) fn run(&self, sources: &Sources) -> Outcome {
+    pub(super) fn run(&self, tools: &Tools) -> Outcome {
+        let sources = &tools.sources;
         let logins = match logins(&sources.etc) {
             Ok(logins) => logins,
             Err(error) => {
@@ -96,7 +96,10 @@ impl Accounts {
                 self.account(login, password, &active)
             })
             .collect();
-        Outcome::pass(fitted(accounts))
+        Outcome::pass(fitted(accounts, tools.max_document, |accounts, truncated| {
+            let accounts = Some(accounts).filter(|accounts| !accounts.is_empty());
+            document(&Report { accounts, truncated, error: None })
+        }))
     }
 
     fn account(&self, login: Login, password: Password, active: &HashSet<u32>) -> Account {
@@ -130,21 +133,6 @@ impl Accounts {
             password_expires_at: password.expires.map(|at| at.to_string()),
             password_last_changed: password.changed.map(|at| at.to_string()),
         }
-    }
-}
-
-fn fitted(mut accounts: Vec<Account>) -> String {
-    let mut truncated = false;
-    loop {
-        let list = if accounts.is_empty() { None } else { Some(accounts) };
-        let mut report = Report { accounts: list, truncated, error: None };
-        let text = document(&report);
-        let mut list = report.accounts.take().unwrap_or_default();
-        if text.len() <= MAX_DOCUMENT || list.is_empty() {
-            return text;
-        }
-        list.truncate(list.len() / 2);
-        (accounts, truncated) = (list, true);
     }
 }
 

@@ -13,9 +13,10 @@ use crate::data_dir::hex;
 
 /// How the original writes a time that is not known.
 pub(super) const NO_TIME: &str = "0001-01-01T00:00:00Z";
-/// Names and alternative names beyond these are left out.
+/// Longest name, characters.
 const MAX_NAME: usize = 1024;
-const MAX_NAMES: usize = 256;
+/// Alternative names beyond these are left out, bytes.
+const MAX_NAMES: usize = 8 * 1024;
 
 /// Everything about a certificate, in the order of the wire contract.
 #[derive(Clone, Debug, Serialize)]
@@ -191,7 +192,7 @@ fn escaped(value: &str) -> String {
 fn alternative_names(certificate: &X509Certificate<'_>) -> Vec<String> {
     let Ok(Some(extension)) = certificate.subject_alternative_name() else { return Vec::new() };
     let (mut dns, mut ips, mut mails, mut uris) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for name in extension.value.general_names.iter().take(MAX_NAMES) {
+    for name in &extension.value.general_names {
         match name {
             GeneralName::DNSName(text) => dns.push(format!("DNS:{}", bounded(text))),
             GeneralName::IPAddress(bytes) => ips.extend(address(bytes).map(|ip| format!("IP:{ip}"))),
@@ -200,7 +201,14 @@ fn alternative_names(certificate: &X509Certificate<'_>) -> Vec<String> {
             _ => {}
         }
     }
-    dns.into_iter().chain(ips).chain(mails).chain(uris).collect()
+    let mut room = MAX_NAMES;
+    let all = dns.into_iter().chain(ips).chain(mails).chain(uris);
+    all.take_while(|name: &String| {
+        let fits = name.len() <= room;
+        room = room.saturating_sub(name.len());
+        fits
+    })
+    .collect()
 }
 
 fn address(bytes: &[u8]) -> Option<IpAddr> {

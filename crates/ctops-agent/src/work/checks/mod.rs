@@ -34,8 +34,6 @@ pub(super) use schedule::Schedule;
 
 /// Longest output in plain text, bytes (monitoring 17).
 const MAX_TEXT: usize = 16 * 1024;
-/// Longest output that is a document of lists, bytes; lists are cut to fit.
-const MAX_DOCUMENT: usize = 256 * 1024;
 /// For checks that read this host only.
 const LOCAL_LIMIT: Duration = Duration::from_secs(60);
 /// Beyond a check's own time-out, before it counts as hung.
@@ -56,6 +54,8 @@ pub struct Tools {
     pub scripts_allowed: bool,
     /// Authorities of this machine, while somebody uses them.
     pub roots: Arc<Roots>,
+    /// Longest document, bytes; lists in it are cut to fit.
+    pub max_document: usize,
 }
 
 /// Result of one run.
@@ -107,13 +107,23 @@ impl Outcome {
     }
 }
 
-/// Whose definition it is: they differ in one default.
+/// Whose definition it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// This product's server.
     Own,
     /// The original's, where `http` follows redirects.
     Original,
+}
+
+impl Dialect {
+    /// Longest document the server takes, bytes. The original sets no limit.
+    pub(super) fn max_document(self) -> usize {
+        match self {
+            Self::Own => MAX_TEXT,
+            Self::Original => 256 * 1024,
+        }
+    }
 }
 
 /// A check with its parameters.
@@ -195,8 +205,8 @@ impl Check {
         match self {
             Self::Process(process) => process.run(&tools.sources),
             Self::CertFile(file) => file.run(tools.clock.now()),
-            Self::Accounts(accounts) => accounts.run(&tools.sources),
-            Self::SshKeys(keys) => keys.run(&tools.sources, tools.clock.now()),
+            Self::Accounts(accounts) => accounts.run(tools),
+            Self::SshKeys(keys) => keys.run(tools),
             _ => Outcome::error("not a check of this host"),
         }
     }
@@ -243,6 +253,22 @@ fn seconds(given: Option<i64>, default: u64, max: u64) -> Duration {
 enum OneOrMany<T> {
     One(T),
     Many(Vec<T>),
+}
+
+/// The document that `write` makes of `items`, of which the last ones are left out until it has at most `limit` bytes;
+/// `write` is told whether some were.
+fn fitted<T>(mut items: Vec<T>, limit: usize, write: impl Fn(&[T], bool) -> String) -> String {
+    let mut cut = false;
+    loop {
+        let text = write(&items, cut);
+        if text.len() <= limit || items.is_empty() {
+            return text;
+        }
+        // About as many as fit, but fewer than before.
+        let keep = items.len().saturating_mul(limit) / text.len();
+        items.truncate(keep.min(items.len() - 1));
+        cut = true;
+    }
 }
 
 /// The document of `value`; without one the types at hand cannot fail to be written.

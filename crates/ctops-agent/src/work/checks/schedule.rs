@@ -98,7 +98,7 @@ impl Schedule {
             id: definition.check_id.clone(),
             interval: interval(definition.interval_seconds),
             parsed,
-            tools: self.tools.clone(),
+            tools: Tools { max_document: dialect.max_document(), ..self.tools.clone() },
             outbox: self.outbox.clone(),
             places: self.places.clone(),
             now: now.clone(),

@@ -7,14 +7,12 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
-use chrono::{DateTime, Utc};
 use ctops_base::text;
 use ring::digest;
 use serde::{Deserialize, Serialize};
 
 use super::describe::bits;
-use super::{MAX_DOCUMENT, Outcome, accounts, document};
-use crate::collect::Sources;
+use super::{Outcome, Tools, accounts, document, fitted};
 use crate::files;
 
 /// Largest key file, bytes.
@@ -36,8 +34,10 @@ pub struct SshKeys {
 #[derive(Debug, Serialize)]
 struct Report<'r> {
     keys: Option<&'r [Key]>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    warnings: Vec<String>,
+    #[serde(skip_serializing_if = "is_false")]
+    truncated: bool,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    warnings: &'r [String],
 }
 
 #[derive(Debug, Serialize)]
@@ -55,6 +55,10 @@ struct Key {
     key_age_seconds: usize,
 }
 
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 fn is_zero(value: &usize) -> bool {
     *value == 0
 }
@@ -68,10 +72,11 @@ struct Scan<'s> {
 }
 
 impl SshKeys {
-    pub(super) fn run(&self, sources: &Sources, now: DateTime<Utc>) -> Outcome {
+    pub(super) fn run(&self, tools: &Tools) -> Outcome {
+        let now = tools.clock.now();
         let skipped = self.skip_paths.as_deref().unwrap_or_default();
         let mut scan = Scan { skipped, now: now.timestamp(), keys: Vec::new(), warnings: Vec::new() };
-        match accounts::logins(&sources.etc) {
+        match accounts::logins(&tools.sources.etc) {
             Ok(logins) => {
                 let mut homes = std::collections::HashSet::new();
                 for login in logins.iter().filter(|login| login.home.starts_with('/')) {
@@ -81,12 +86,12 @@ impl SshKeys {
                     }
                 }
             }
-            Err(error) => scan.warn(format!("passwd: {error}")),
+            Err(error) => scan.warn(&format!("passwd: {error}")),
         }
         for path in self.scan_paths.iter().flatten() {
             scan.file(Path::new(path), "authorized_keys", &user_of(path));
         }
-        scan.outcome()
+        scan.outcome(tools.max_document)
     }
 }
 
@@ -99,9 +104,9 @@ impl Scan<'_> {
         }
     }
 
-    fn warn(&mut self, warning: String) {
+    fn warn(&mut self, warning: &str) {
         if self.warnings.len() < MAX_WARNINGS {
-            self.warnings.push(text::clean(&warning, MAX_TEXT));
+            self.warnings.push(text::clean(warning, MAX_TEXT));
         }
     }
 
@@ -112,11 +117,11 @@ impl Scan<'_> {
         let (content, age) = match read(path, self.now) {
             Ok(found) => found,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return,
-            Err(error) => return self.warn(format!("{}: {error}", path.display())),
+            Err(error) => return self.warn(&format!("{}: {error}", path.display())),
         };
         for line in content.lines() {
             if self.keys.len() == MAX_KEYS {
-                return self.warn(format!("more than {MAX_KEYS} keys, the rest is left out"));
+                return self.warn(&format!("more than {MAX_KEYS} keys, the rest is left out"));
             }
             if let Some(public) = parse(line) {
                 self.keys.push(Key {
@@ -133,16 +138,12 @@ impl Scan<'_> {
         }
     }
 
-    fn outcome(mut self) -> Outcome {
-        loop {
-            let keys = Some(self.keys.as_slice()).filter(|keys| !keys.is_empty());
-            let text = document(&Report { keys, warnings: self.warnings.clone() });
-            if text.len() <= MAX_DOCUMENT || self.keys.is_empty() {
-                return Outcome::pass(text);
-            }
-            self.keys.truncate(self.keys.len() / 2);
-            self.warn("the list of keys is cut".to_owned());
-        }
+    fn outcome(self, max_document: usize) -> Outcome {
+        let Self { keys, warnings, .. } = self;
+        Outcome::pass(fitted(keys, max_document, |keys, truncated| {
+            let keys = Some(keys).filter(|keys| !keys.is_empty());
+            document(&Report { keys, truncated, warnings: &warnings })
+        }))
     }
 }
 

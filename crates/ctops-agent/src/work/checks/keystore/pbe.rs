@@ -18,6 +18,9 @@ const AES: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01];
 const DES3: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x03, 0x07];
 const PKCS12_PBE: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x0c, 0x01];
 
+/// Decrypts under a key and an initial vector; `None` if it does not come out even.
+type Cipher = fn(&[u8], &[u8], &[u8]) -> Option<Vec<u8>>;
+
 /// The password as PKCS#12 wants it: UTF-16, big endian, with a zero at its end.
 pub(super) fn utf16(password: &str) -> Vec<u8> {
     password.encode_utf16().chain([0]).flat_map(u16::to_be_bytes).collect()
@@ -40,7 +43,7 @@ pub(super) fn decrypt(mut algorithm: Reader<'_>, password: &str, data: &[u8]) ->
     let password = utf16(password);
     let derive =
         |id, length| pkcs12_key(&digest::SHA1_FOR_LEGACY_USE_ONLY, id, &password, salt, rounds, length);
-    let (key_bytes, cipher): (usize, fn(&[u8], &[u8], &[u8]) -> Option<Vec<u8>>) = match scheme {
+    let (key_bytes, cipher): (usize, Cipher) = match scheme {
         Some(3) => (24, cbc::<des::TdesEde3>),
         Some(4) => (16, cbc::<des::TdesEde2>),
         Some(5) => (16, |key, iv, data| cbc_with(&rc2::Rc2::new_with_eff_key_len(key, 128), iv, data)),
@@ -82,14 +85,13 @@ fn pbes2(parameters: &mut Reader<'_>, password: &str, data: &[u8]) -> Result<Vec
     let oid = scheme.expect(OID).ok_or_else(damaged)?;
     let iv = scheme.expect(OCTETS).ok_or_else(damaged)?;
     let mut key = [0; 32];
-    let (key_bytes, cipher): (usize, fn(&[u8], &[u8], &[u8]) -> Option<Vec<u8>>) =
-        match oid.strip_prefix(AES).and_then(|arc| arc.first()) {
-            Some(2) => (16, cbc::<aes::Aes128>),
-            Some(22) => (24, cbc::<aes::Aes192>),
-            Some(42) => (32, cbc::<aes::Aes256>),
-            None if oid == DES3 => (24, cbc::<des::TdesEde3>),
-            _ => return Err(unsupported()),
-        };
+    let (key_bytes, cipher): (usize, Cipher) = match oid.strip_prefix(AES).and_then(|arc| arc.first()) {
+        Some(2) => (16, cbc::<aes::Aes128>),
+        Some(22) => (24, cbc::<aes::Aes192>),
+        Some(42) => (32, cbc::<aes::Aes256>),
+        None if oid == DES3 => (24, cbc::<des::TdesEde3>),
+        _ => return Err(unsupported()),
+    };
     pbkdf2::derive(function, rounds, salt, password.as_bytes(), &mut key[..key_bytes]);
     cipher(&key[..key_bytes], iv, data).ok_or_else(wrong)
 }
@@ -106,7 +108,7 @@ fn cbc<C: BlockCipherDecrypt + KeyInit>(key: &[u8], iv: &[u8], data: &[u8]) -> O
 /// Cipher block chaining with the padding of PKCS#7; `None` if it does not come out even.
 fn cbc_with<C: BlockCipherDecrypt + BlockSizeUser>(cipher: &C, iv: &[u8], data: &[u8]) -> Option<Vec<u8>> {
     let size = C::block_size();
-    if iv.len() != size || data.is_empty() || data.len() % size != 0 {
+    if iv.len() != size || data.is_empty() || !data.len().is_multiple_of(size) {
         return None;
     }
     let mut plain = Vec::with_capacity(data.len());

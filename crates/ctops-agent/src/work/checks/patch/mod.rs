@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{MAX_DOCUMENT, Outcome, Tools, Verdict, document};
+use super::{Outcome, Tools, Verdict, document, fitted};
 use crate::work::program::Programs;
 
 mod dates;
@@ -29,8 +29,8 @@ pub struct Patch {
 }
 
 /// The document of wire contract 6.1.
-#[derive(Debug, Default, Serialize)]
-struct Report {
+#[derive(Clone, Debug, Default, Serialize)]
+struct Report<'r> {
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_patched_at: Option<String>,
@@ -40,7 +40,7 @@ struct Report {
     updates_supported: bool,
     updates_count: usize,
     updates_truncated: bool,
-    updates: Option<Vec<Update>>,
+    updates: Option<&'r [Update]>,
     warnings: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
@@ -112,7 +112,7 @@ impl Patch {
         let found = Manager::find(&tools.programs);
         let mut warnings = Vec::new();
         let mut report = Report { updates_supported: true, ..Report::default() };
-        let mut patched = None;
+        let (mut patched, mut updates) = (None, Vec::new());
         if let Some((manager, program)) = found {
             report.package_manager = manager.name();
             let read = tokio::task::spawn_blocking(move || dates::last_patched(manager, &root));
@@ -121,36 +121,36 @@ impl Patch {
                 patched = dates::last_installed_rpm(&tools.programs).await;
             }
             match updates::pending(manager, program, &tools.programs).await {
-                Ok(updates) => report.updates = Some(updates).filter(|updates| !updates.is_empty()),
+                Ok(listed) => updates = listed,
                 Err(warning) => warnings.push(warning),
             }
         }
-        self.judge(report, found.is_some(), patched, warnings, tools.clock.now())
+        self.judge(report, patched, updates, warnings, tools)
     }
 
     fn judge(
         &self,
-        mut report: Report,
-        has_manager: bool,
+        mut report: Report<'_>,
         patched: Option<DateTime<Utc>>,
+        mut updates: Vec<Update>,
         warnings: Vec<String>,
-        now: DateTime<Utc>,
+        tools: &Tools,
     ) -> Outcome {
         let max_packages = usize::try_from(self.max_packages).unwrap_or(0);
         let max_packages = if max_packages == 0 { 500 } else { max_packages.min(1000) };
         report.max_age_days = if self.max_age_days > 0 { self.max_age_days } else { 30 };
         let verdict = match patched {
             Some(patched) => {
-                let age = (now - patched).num_seconds().max(0);
+                let age = (tools.clock.now() - patched).num_seconds().max(0);
                 report.patch_age_days = (age + SECONDS_PER_DAY - 1) / SECONDS_PER_DAY;
                 report.last_patched_at = Some(patched.to_rfc3339_opts(SecondsFormat::Secs, true));
                 if report.patch_age_days <= report.max_age_days { Verdict::Pass } else { Verdict::Fail }
             }
             None => {
-                let missing = if has_manager {
-                    "no date of the last patch found"
-                } else {
+                let missing = if report.package_manager.is_empty() {
                     "no supported package manager found"
+                } else {
+                    "no date of the last patch found"
                 };
                 report.error = Some(missing.to_owned());
                 Verdict::Error
@@ -158,25 +158,19 @@ impl Patch {
         };
         report.status = verdict.as_str();
         report.warnings = Some(warnings).filter(|warnings| !warnings.is_empty());
-        if let Some(updates) = &mut report.updates {
-            report.updates_count = updates.len().min(max_packages + 1);
-            report.updates_truncated = updates.len() > max_packages;
-            updates.truncate(max_packages);
-        }
-        Outcome::new(verdict, fitted(report))
-    }
-}
-
-fn fitted(mut report: Report) -> String {
-    loop {
-        let text = document(&report);
-        match &mut report.updates {
-            Some(updates) if text.len() > MAX_DOCUMENT && !updates.is_empty() => {
-                updates.truncate(updates.len() / 2);
-                report.updates_truncated = true;
-            }
-            _ => return text,
-        }
+        updates.truncate(max_packages + 1);
+        report.updates_count = updates.len();
+        report.updates_truncated = updates.len() > max_packages;
+        updates.truncate(max_packages);
+        let text = fitted(updates, tools.max_document, |updates, cut| {
+            let updates = Some(updates).filter(|updates| !updates.is_empty());
+            document(&Report {
+                updates,
+                updates_truncated: report.updates_truncated || cut,
+                ..report.clone()
+            })
+        });
+        Outcome::new(verdict, text)
     }
 }
 

@@ -26,6 +26,7 @@ fn machine(manager: &str, output: &str, code: i32) -> (tempfile::TempDir, Tools)
         scripts_dir: dir.path().to_owned(),
         scripts_allowed: false,
         roots: std::sync::Arc::default(),
+        max_document: 16 * 1024,
     };
     (dir, tools)
 }
