@@ -272,7 +272,7 @@ async fn results_are_durable_before_they_are_acknowledged() {
 async fn messages_that_only_deliver_are_no_samples() {
     let node = TestNode::start().await;
     let agent = node.agent().await;
-    let mut stream = node.client().stream(&agent).await;
+    let stream = node.client().stream(&agent).await;
     let progress = AgentTaskProgress { task_id: Uuid::from_u128(1).to_string(), output_chunk: "x".into() };
     let query = AgentQueryResult { query_id: Uuid::from_u128(1).to_string(), ..Default::default() };
     let ours = vec!["tasks".to_owned()];

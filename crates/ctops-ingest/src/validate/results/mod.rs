@@ -10,7 +10,6 @@ use ctops_proto::queue::{
     CheckResult, ContainerRuntime, QueryResult, SshHostKeys, TaskProgress, TaskResult, UpdateOutcome,
 };
 use serde::Serialize;
-use serde::de::IgnoredAny;
 use uuid::Uuid;
 
 use super::MAX_AHEAD_MS;
@@ -193,7 +192,9 @@ fn services(result: &AgentQueryResult) -> Vec<Service> {
 
 fn task(result: &AgentTaskResult) -> Option<TaskResult> {
     let json = &result.result_json;
-    let acceptable = json.len() <= MAX_RESULT_JSON_BYTES && serde_json::from_str::<IgnoredAny>(json).is_ok();
+    // Read in full, because readers do so as well: JSON that only nests too deeply is refused here, not there.
+    let acceptable =
+        json.len() <= MAX_RESULT_JSON_BYTES && serde_json::from_str::<serde_json::Value>(json).is_ok();
     Some(TaskResult {
         task_id: id(&result.task_id)?,
         task_type: clean(&result.task_type, MAX_NAME_CHARS),
