@@ -29,7 +29,13 @@ fn push() -> HeartbeatResponse {
 }
 
 fn checks(definitions: Vec<CheckDefinition>, complete: bool) -> HeartbeatResponse {
-    HeartbeatResponse { checks: definitions, checks_complete: complete, is_push: complete, ok: true, ..push() }
+    HeartbeatResponse {
+        checks: definitions,
+        checks_complete: complete,
+        is_push: complete,
+        ok: true,
+        ..push()
+    }
 }
 
 fn script(id: &str, text: &str) -> HeartbeatResponse {
@@ -172,10 +178,9 @@ async fn task_when_pushed_twice_then_runs_once_and_is_answered_early() {
     let runs = bench.path().join("runs");
     let task = script("t", &format!("echo run >> {}; echo said", runs.display()));
     peer.push(stream, Ok(task.clone()));
-    let message = report(&mut peer, "the result", |report| {
-        (!report.task_results.is_empty()).then(|| report.clone())
-    })
-    .await;
+    let message =
+        report(&mut peer, "the result", |report| (!report.task_results.is_empty()).then(|| report.clone()))
+            .await;
     assert!(message.results_only);
     assert_eq!(message.task_results[0].result_json, "{\"exit_code\":0}");
     peer.push(stream, Ok(task));
@@ -198,7 +203,8 @@ async fn task_when_cancelled_by_the_server_then_says_so() {
     peer.push(stream, Ok(script("t", "echo begun; sleep 600")));
     report(&mut peer, "output", |report| report.task_progress.first().cloned()).await;
     peer.push(stream, Ok(HeartbeatResponse { cancel_task_ids: vec!["t".to_owned()], ..push() }));
-    let error = report(&mut peer, "the result", |report| Some(report.task_results.first()?.error.clone())).await;
+    let error =
+        report(&mut peer, "the result", |report| Some(report.task_results.first()?.error.clone())).await;
     assert_eq!(error, "cancelled by user");
     agent.stop().await;
 }
@@ -242,7 +248,9 @@ fn debian(bench: &mut Bench, count: usize) {
     fs::create_dir_all(root.join("var/lib/dpkg")).unwrap();
     fs::write(root.join("etc/os-release"), "ID=debian\nVERSION_ID=\"12\"\n").unwrap();
     let status: String = (0..count)
-        .map(|number| format!("Package: p{number}\nStatus: install ok installed\nArchitecture: all\nVersion: 1\n\n"))
+        .map(|number| {
+            format!("Package: p{number}\nStatus: install ok installed\nArchitecture: all\nVersion: 1\n\n")
+        })
         .collect();
     fs::write(root.join("var/lib/dpkg/status"), status).unwrap();
     bench.sources.etc = root.join("etc");
@@ -281,13 +289,17 @@ async fn inventory_when_asked_for_then_streams_in_chunks_under_a_token_the_serve
         .await;
     assert_eq!((result.exit_code, result.error.as_str()), (0, ""));
     let document: serde_json::Value = serde_json::from_str(&result.result_json).unwrap();
-    assert_eq!((document["scan_id"].as_str(), document["package_count"].as_u64()), (Some("scan"), Some(1201)));
+    assert_eq!(
+        (document["scan_id"].as_str(), document["package_count"].as_u64()),
+        (Some("scan"), Some(1201))
+    );
     assert_eq!(document["source"], "dpkg");
     assert!(document["completed_at"].as_str().unwrap().ends_with('Z'));
     let tokens: Vec<_> = uploads.iter().map(|(token, _)| token.as_str()).collect();
     assert_eq!(tokens, ["Bearer jwt-1", "Bearer jwt-2"], "a token that is refused is replaced first");
     let chunks = &uploads[1].1;
-    let shapes: Vec<_> = chunks.iter().map(|chunk| (chunk.chunk_index, chunk.packages.len(), chunk.is_last)).collect();
+    let shapes: Vec<_> =
+        chunks.iter().map(|chunk| (chunk.chunk_index, chunk.packages.len(), chunk.is_last)).collect();
     assert_eq!(shapes, [(0, 500, false), (1, 500, false), (2, 201, true)]);
     assert!(chunks.iter().all(|chunk| chunk.scan_id == "scan" && chunk.source == "dpkg"));
     assert_eq!(chunks[0].packages[0].distro_id, "debian");
@@ -311,6 +323,9 @@ async fn inventory_when_packages_cannot_be_read_then_nothing_is_streamed() {
             _ => None,
         })
         .await;
-    assert_eq!((result.exit_code, result.error.as_str()), (-1, "collecting packages: dpkg: no packages listed"));
+    assert_eq!(
+        (result.exit_code, result.error.as_str()),
+        (-1, "collecting packages: dpkg: no packages listed")
+    );
     agent.stop().await;
 }
