@@ -3,10 +3,13 @@
 
 mod agents;
 mod bulk_delete;
+mod containers;
 mod enrolment;
 mod host_keys;
 mod hosts;
 mod metrics;
 mod queries;
+mod releases;
+mod software;
 mod support;
 mod tasks;

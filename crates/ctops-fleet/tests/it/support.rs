@@ -14,8 +14,11 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use chrono::TimeDelta;
 use ctops_base::{Clock, Problem, Role};
 use ctops_crypto::seal::InstallKey;
+use ctops_crypto::signing::SigningKey;
 use ctops_fleet::agents::{AgentDeps, AgentTrust, RegisterInput, RegisterLimits, RegisterOutcome};
+use ctops_fleet::bulk_delete::AdminKey;
 use ctops_fleet::enrolment::{NewToken, create_token};
+use ctops_fleet::releases::ReleaseDeps;
 use ctops_pg::Pool;
 use ctops_slice::actor::Authenticator;
 use ctops_slice::events::EventHub;
@@ -35,6 +38,9 @@ pub(crate) use testing::Key;
 /// Address that people use in these tests.
 pub(crate) const SITE: &str = "https://ops.example.com";
 
+/// Key of bulk deletion in these tests.
+pub(crate) const BULK_DELETE_KEY: &str = "key of the load test";
+
 /// The application of one test: one organisation, a clock that stands still, and no request limits on `Register`.
 pub(crate) struct App {
     pub(crate) db: TestDb,
@@ -44,6 +50,8 @@ pub(crate) struct App {
     pub(crate) state: AppState,
     people: Arc<People>,
     router: Router,
+    /// Where agent programs for download lie.
+    _dist_dir: tempfile::TempDir,
 }
 
 /// Somebody signed in.
@@ -110,13 +118,16 @@ impl App {
         let pool = db.pool().clone();
         let clock = a_clock();
         let trust = AgentTrust::load_or_create(&pool, &InstallKey::generate(), &clock).await.unwrap();
+        let dist_dir = tempfile::tempdir().unwrap();
         let deps = AgentDeps {
             pool: pool.clone(),
             clock: clock.clone(),
             trust: Arc::new(trust),
             limits: RegisterLimits { per_source: 10_000, per_source_and_token: 10_000 },
+            releases: ReleaseDeps::new(dist_dir.path(), release_key().public_key(), SITE),
         };
         let mut installation = installation(&deps);
+        installation.agent_dist_dir = dist_dir.path().to_owned();
         adjust(&mut installation);
         let people = Arc::new(People::default());
         let state = AppState {
@@ -127,13 +138,14 @@ impl App {
             installation: Arc::new(installation),
         };
         let mut api = OpenApiRouter::new();
-        for slice in ctops_fleet::slices(&deps) {
+        let bulk_delete = ctops_fleet::bulk_delete::slice(&deps, Some(AdminKey::new(BULK_DELETE_KEY)));
+        for slice in ctops_fleet::slices(&deps).into_iter().chain([bulk_delete]) {
             api = api.merge(slice.into_router());
         }
         let guard = axum::middleware::from_fn_with_state(state.clone(), ctops_slice::guard::guard);
         let router = api.split_for_parts().0.layer(guard).with_state(state.clone());
         let org = a_organisation(&pool).await;
-        Self { db, clock, deps, org, state, people, router }
+        Self { db, clock, deps, org, state, people, router, _dist_dir: dist_dir }
     }
 
     pub(crate) fn pool(&self) -> &Pool {
@@ -167,6 +179,22 @@ impl App {
         self.send(Some(who), "POST", path, body, [127, 0, 0, 1]).await
     }
 
+    /// Sends bytes that are no JSON.
+    pub(crate) async fn upload(&self, who: &Person, path: &str, content: Vec<u8>) -> Answer {
+        let request = Request::builder()
+            .method("POST")
+            .uri(path)
+            .header("cookie", format!("__Host-ctops_session={}", who.session))
+            .header("origin", SITE)
+            .header("x-ctops-request", "1")
+            .header("content-type", "application/octet-stream")
+            .extension(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 50_000))));
+        let response = self.router.clone().oneshot(request.body(Body::from(content)).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, 64 * 1024 * 1024).await.unwrap();
+        Answer { status: parts.status, headers: parts.headers, bytes }
+    }
+
     /// Any request; writes carry the trusted origin and the anti-forgery header.
     pub(crate) async fn send(
         &self,
@@ -190,8 +218,12 @@ impl App {
             }
             None => Body::empty(),
         };
-        let peer = SocketAddr::from((from, 50_000));
-        let request = request.extension(ConnectInfo(peer)).body(body).unwrap();
+        self.call(request.body(body).unwrap(), from).await
+    }
+
+    /// A request as it is.
+    pub(crate) async fn call(&self, mut request: Request<Body>, from: [u8; 4]) -> Answer {
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::from((from, 50_000))));
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, 64 * 1024 * 1024).await.unwrap();
@@ -279,6 +311,11 @@ pub(crate) fn a_call(secret: &str, key: &Key, hostname: &str) -> RegisterInput {
         source: Some(IpAddr::from([192, 0, 2, 1])),
         ..RegisterInput::default()
     }
+}
+
+/// Signs the releases of these tests.
+pub(crate) fn release_key() -> SigningKey {
+    SigningKey::from_seed(&[7; 32])
 }
 
 fn installation(deps: &AgentDeps) -> Installation {

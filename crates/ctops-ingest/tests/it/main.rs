@@ -11,5 +11,6 @@ mod inventory;
 mod lease;
 mod refusals;
 mod register;
+mod releases;
 mod support;
 mod work;
