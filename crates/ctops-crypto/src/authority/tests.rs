@@ -47,6 +47,7 @@ fn generate_makes_a_ten_year_p256_authority_that_may_only_sign_leaves() {
     assert_eq!(authority.fingerprint_sha256().len(), 64);
 }
 
+/// Trap 12 of the wire contract, appendix B.1.
 #[test]
 fn generate_gives_every_authority_its_own_name_unlike_the_original_product() {
     let (one, two) = (authority(Purpose::AgentCa), authority(Purpose::AgentCa));

@@ -120,6 +120,7 @@ async fn store_certificate(node: &TestNode, agent: &TestAgent, issued: TimeDelta
     leaf.pem
 }
 
+/// Trap 6 of the wire contract, appendix B.1.
 #[tokio::test]
 async fn newer_certificate_is_delivered_once_in_a_message_of_its_own() {
     let node = TestNode::start().await;
@@ -141,6 +142,8 @@ async fn newer_certificate_is_delivered_once_in_a_message_of_its_own() {
     assert!(answer.ok && answer.pending_client_cert_pem.is_empty(), "delivered once");
 }
 
+/// Trap 6 of the wire contract, appendix B.1.
+///
 /// Original agents end their process when a certificate is pushed, so none is pushed without need.
 #[tokio::test]
 async fn certificate_that_the_agent_has_or_that_is_older_is_not_delivered() {
@@ -169,6 +172,8 @@ async fn certificate_that_the_agent_has_or_that_is_older_is_not_delivered() {
     }
 }
 
+/// Trap 5 of the wire contract, appendix B.1.
+///
 /// Agents of the original product renew only when a stream opens, so one that never breaks would outlive its certificate.
 ///
 /// Spec: agents-enrolment 13

@@ -20,6 +20,8 @@ use tonic::Code;
 
 use crate::support::{SOON, TestAgent, TestNode, alert, client_config, closed, csr};
 
+/// Trap 1 of the wire contract, appendix B.1.
+///
 /// Spec: security 19
 #[tokio::test]
 async fn handshake_with_tls_1_2_and_1_3_succeeds_with_and_without_certificate() {
@@ -125,6 +127,8 @@ impl ResolvesClientCert for Hints {
     }
 }
 
+/// Trap 1 of the wire contract, appendix B.1.
+///
 /// Agents choose their certificate by the issuer's name; one from another installation connects without and can enrol.
 #[tokio::test]
 async fn handshake_offers_the_names_of_the_agent_authorities_and_ed25519() {

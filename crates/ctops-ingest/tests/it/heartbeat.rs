@@ -49,6 +49,7 @@ async fn heartbeat_that_claims_another_agent_later_is_still_of_the_first() {
     }
 }
 
+/// Trap 8 of the wire contract, appendix B.1.
 #[tokio::test]
 async fn heartbeats_are_answered_exactly_once_each_and_stored_in_order() {
     let node = TestNode::start().await;

@@ -48,6 +48,8 @@ async fn heartbeat_with_a_missing_or_broken_token_is_unauthenticated() {
     assert_nothing_was_published(&node).await;
 }
 
+/// Trap 5 of the wire contract, appendix B.1.
+///
 /// Agents of the original product never renew their token while they run; the certificate carries the proof.
 ///
 /// Spec: agents-enrolment 11, 13

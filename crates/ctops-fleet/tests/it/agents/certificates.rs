@@ -35,6 +35,8 @@ async fn renew_when_asked_gives_a_new_certificate_and_the_same_again_when_the_an
     assert_ne!(next.serial, renewed.serial, "asked with the newest, the agent wants another");
 }
 
+/// Trap 7 of the wire contract, appendix B.1.
+///
 /// Spec: agents-enrolment 13
 #[tokio::test]
 async fn renew_when_the_agent_is_offline_works() {
@@ -83,6 +85,7 @@ async fn renew_when_key_certificate_or_agent_are_not_right_is_refused() {
     }
 }
 
+/// Trap 3 of the wire contract, appendix B.1.
 #[tokio::test]
 async fn register_when_the_stored_certificate_is_old_or_revoked_issues_another() {
     let app = App::new().await;

@@ -22,6 +22,8 @@ fn refused(outcome: Result<RegisterOutcome, Problem>) -> (ProblemKind, String) {
     (problem.kind(), problem.detail().to_owned())
 }
 
+/// Trap 3 of the wire contract, appendix B.1.
+///
 /// Spec: agents-enrolment 9, 14
 #[tokio::test]
 async fn register_with_an_auto_approve_token_answers_token_and_certificate_at_once() {
@@ -57,6 +59,8 @@ async fn register_with_an_ordinary_token_waits_and_hands_out_nothing() {
     assert_eq!(app.host_status("web-1").await.as_deref(), Some("pending"));
 }
 
+/// Trap 6 of the wire contract, appendix B.1.
+///
 /// Spec: agents-enrolment 5, 10
 #[tokio::test]
 async fn register_again_with_the_same_key_changes_nothing_and_costs_no_use() {
@@ -73,6 +77,8 @@ async fn register_again_with_the_same_key_changes_nothing_and_costs_no_use() {
     assert_eq!(hosts, 1);
 }
 
+/// Trap 4 of the wire contract, appendix B.1.
+///
 /// Spec: agents-enrolment 5, 6, 11, 12
 #[tokio::test]
 async fn register_of_a_known_key_passes_whatever_ended_the_token() {
@@ -214,6 +220,7 @@ async fn register_with_the_public_key_of_another_agent_and_an_own_request_is_ref
     assert!(outcome.message.contains("certificate request is missing"), "{}", outcome.message);
 }
 
+/// Trap 2 of the wire contract, appendix B.1.
 #[tokio::test]
 async fn register_when_the_agent_is_offline_is_answered_active() {
     let app = App::new().await;
