@@ -1,12 +1,14 @@
 //! Container telemetry over the real wire.
 
+use ctops_ingest::Limits;
 use ctops_proto::agent::{
     DockerContainerInventory, DockerContainerLabel, DockerContainerMetricSample, DockerTelemetryAck,
     DockerTelemetryBatch,
 };
+use ctops_slice::announce_work;
 use tonic::{Code, Status};
 
-use crate::support::{TestAgent, TestNode};
+use crate::support::{TestAgent, TestNode, beat};
 
 fn item(id: &str) -> DockerContainerInventory {
     DockerContainerInventory {
@@ -228,4 +230,45 @@ async fn upload_with_all_labels_keeps_those_of_the_policy_and_hides_what_may_be_
         labels,
         r#"{"com.docker.compose.service": "value", "com.docker.compose.secret-file": "hidden"}"#
     );
+}
+
+/// Agents of the original product obey this as well, so it goes to every agent (containers 6).
+///
+/// Spec: containers 5, 6
+#[tokio::test]
+async fn agent_is_told_within_a_moment_that_its_containers_are_not_to_be_watched() {
+    let node = TestNode::with_work(Limits::default(), |pool| {
+        ctops_fleet::containers::slice(pool, &ctops_base::Clock::system()).works().to_vec()
+    })
+    .await;
+    let agent = node.agent().await;
+    let mut stream = node.client().stream(&agent).await;
+    stream.acked().await;
+    assert!(stream.is_quiet().await, "nobody chose anything");
+    let mut tx = node.pool().begin().await.unwrap();
+    sqlx::query(
+        "INSERT INTO container_host_settings (host_id, org_id, enabled, updated_at) VALUES ($1, $2, false, $3)",
+    )
+    .bind(agent.host_id)
+    .bind(node.org_id)
+    .bind(node.clock.now())
+    .execute(&mut *tx)
+    .await
+    .unwrap();
+    announce_work(&mut tx, &[agent.host_id]).await.unwrap();
+    tx.commit().await.unwrap();
+    let config = stream.next().await.unwrap().unwrap().docker_telemetry_config.unwrap();
+    assert!(!config.enabled && config.sample_interval_seconds == 10);
+    let ack = send(&node, &agent, vec![batch("1", &["a"], vec![])]).await.unwrap();
+    assert!(ack.ok && ack.accepted_inventory_count == 0, "what still comes is not stored");
+    assert_eq!(present(&node, &agent).await, "");
+    // A new stream is told again.
+    drop(stream);
+    let mut again = node.client().stream(&agent).await;
+    again.send(beat(&agent.id)).await;
+    let mut configs = 0;
+    for _ in 0..3 {
+        configs += usize::from(again.next().await.unwrap().unwrap().docker_telemetry_config.is_some());
+    }
+    assert_eq!(configs, 1);
 }
