@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod certificates;
+mod commands;
 mod crash;
+mod doctor;
 mod drain;
 mod enrolment;
 mod hostile;

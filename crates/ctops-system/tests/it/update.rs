@@ -53,7 +53,9 @@ impl Installation {
     /// Publishes a script that tells its version rightly and then does `then`.
     fn publish_script(&self, version: &str, then: &str) {
         let path = self.server.path("script");
-        let text = format!("#!/bin/sh\nif [ \"$1\" = -version ]; then echo 'ct-ops-agent {version}'; exit; fi\n{then}\n");
+        let text = format!(
+            "#!/bin/sh\nif [ \"$1\" = -version ]; then echo 'ct-ops-agent {version}'; exit; fi\n{then}\n"
+        );
         fs::write(&path, text).unwrap();
         self.publish(version, &path);
     }
@@ -112,7 +114,12 @@ async fn agent_when_told_to_update_then_runs_the_new_version_and_goes_back_only_
 
     let path = format!("/agents/{}/update", it.agent_id);
     let refused = it.api.ask(Method::POST, &path, Some(json!({ "version": "v1.0.0" }))).await;
-    assert_eq!((refused.status, refused.body["code"].as_str()), (409, Some("wrong_state")), "{}", refused.body);
+    assert_eq!(
+        (refused.status, refused.body["code"].as_str()),
+        (409, Some("wrong_state")),
+        "{}",
+        refused.body
+    );
     let pinned = it.api.ask(Method::PATCH, &path, Some(json!({ "pinned_version": "v1.0.0" }))).await;
     assert_eq!(pinned.status, 200, "{}", pinned.body);
     assert_eq!(it.outcome("v1.0.0").await.0, "updated");
@@ -148,7 +155,10 @@ async fn program_when_changed_in_the_store_or_signed_by_somebody_else_then_is_ne
     it.publish("v1.3.0", &program("examples/agent_v1_1_0"));
     it.request("v1.3.0").await;
     let (outcome, detail) = it.outcome("v1.3.0").await;
-    assert_eq!((outcome.as_str(), detail.as_str()), ("failed", "program says that it is \"ct-ops-agent v1.1.0\""));
+    assert_eq!(
+        (outcome.as_str(), detail.as_str()),
+        ("failed", "program says that it is \"ct-ops-agent v1.1.0\"")
+    );
     assert_eq!(it.api.only_agent().await["version"], "v1.0.0");
     assert_eq!(it.agent.starts(), 1);
 }
@@ -167,7 +177,10 @@ async fn program_when_it_hangs_or_dies_on_trial_then_the_one_before_returns_and_
     it.publish_script("v1.3.0", "exit 1");
     it.request("v1.3.0").await;
     let (outcome, detail) = it.outcome("v1.3.0").await;
-    assert_eq!((outcome.as_str(), detail.as_str()), ("rolled_back", "ended 3 times before its first heartbeat"));
+    assert_eq!(
+        (outcome.as_str(), detail.as_str()),
+        ("rolled_back", "ended 3 times before its first heartbeat")
+    );
     assert_eq!(it.agent.starts(), starts + 3);
     it.until_version("v1.0.0").await;
 
@@ -219,10 +232,14 @@ async fn update_when_the_agent_is_killed_between_its_steps_then_goes_on_and_a_pr
 async fn agent_when_over_its_memory_limit_then_restarts_itself_as_the_same_agent() {
     let it = Installation::new("memory_limit_mb = 8").await;
     let pid = it.agent.pid();
-    wait_until(UPDATE_LIMIT, || async { it.agent.log().contains("still exceeds its limits, restarting itself") }).await;
+    wait_until(UPDATE_LIMIT, || async {
+        it.agent.log().contains("still exceeds its limits, restarting itself")
+    })
+    .await;
     assert!(it.agent.log().contains("shedding buffers and checks"));
     let begun = it.agent.log().matches("agent identity ready").count();
-    wait_until(UPDATE_LIMIT, || async { it.agent.log().matches("agent identity ready").count() > begun }).await;
+    wait_until(UPDATE_LIMIT, || async { it.agent.log().matches("agent identity ready").count() > begun })
+        .await;
     it.fleet.until_heard().await;
     assert_eq!((it.agent.pid(), it.agent.starts()), (pid, 1));
     assert_eq!(it.api.only_agent().await["id"], it.agent_id.as_str());

@@ -39,7 +39,8 @@ impl Supervised {
         let (data_dir, log) = (server.path("agent"), server.path("agent.log"));
         let command = {
             let address = format!("localhost:{}", server.ingest_port());
-            let (ca, token, data_dir, log) = (server.ca_file(), token.to_owned(), data_dir.clone(), log.clone());
+            let (ca, token, data_dir, log) =
+                (server.ca_file(), token.to_owned(), data_dir.clone(), log.clone());
             let installed = installed.clone();
             move || {
                 let output = OpenOptions::new().create(true).append(true).open(&log).unwrap();
@@ -133,7 +134,10 @@ impl Drop for Supervised {
         if std::thread::panicking() {
             let log = self.log();
             let lines: Vec<&str> = log.lines().collect();
-            eprintln!("the last lines of the agent's log:\n{}\n", lines[lines.len().saturating_sub(60)..].join("\n"));
+            eprintln!(
+                "the last lines of the agent's log:\n{}\n",
+                lines[lines.len().saturating_sub(60)..].join("\n")
+            );
         }
     }
 }
