@@ -24,6 +24,8 @@ mod unit;
 pub use layout::Layout;
 use layout::{ACCOUNT, BINARY, CA_FILE, CONFIG_DIR, SERVICE, STATE_DIR, UNIT};
 
+/// Group that Docker's packages give the engine's socket to.
+const ENGINE_GROUP: &str = "docker";
 const MAX_PROGRAM_BYTES: u64 = 256 * 1024 * 1024;
 const MAX_CA_BYTES: u64 = 4 * 1024 * 1024;
 /// What the agent keeps in a data directory of its own choice; such a directory may hold other things too.
@@ -31,6 +33,7 @@ const DATA_FILES: &[&str] = &[
     crate::identity::PRIVATE_KEY_FILE,
     crate::identity::PUBLIC_KEY_FILE,
     crate::data_dir::STATE_FILE,
+    crate::data_dir::CONFIG_FILE,
     crate::data_dir::LEAF_FILE,
     crate::data_dir::AUTHORITY_FILE,
     crate::data_dir::WEB_CERTIFICATE_FILE,
@@ -118,7 +121,8 @@ pub fn install(
     let config_path = layout.path(DEFAULT_CONFIG);
     let present = config::load_for_installer(&config_path, ACCOUNT)?;
     let settings = Settings::resolve(&present, environment, flags)?;
-    let unit_text = unit::text(account, &settings.data_dir, settings.allowance)?;
+    let unit_text =
+        unit::text(account, &engine_groups(layout, environment), &settings.data_dir, settings.allowance)?;
     let authorities = read_authorities(&settings, &present)?;
 
     if layout.path(UNIT).exists() {
@@ -184,6 +188,17 @@ pub fn uninstall(layout: &Layout) -> Result<(), InstallError> {
     }
     info!(service = SERVICE, "agent uninstalled");
     Ok(())
+}
+
+/// The group that may use the container engine's socket, if there is one; `CT_OPS_AGENT_CONTAINERS=no` leaves it out. Its
+/// members can do on this machine whatever the engine can, which is everything.
+fn engine_groups(layout: &Layout, environment: Environment<'_>) -> Vec<&'static str> {
+    let unwanted = environment("CT_OPS_AGENT_CONTAINERS").is_some_and(|value| value == "no");
+    if !unwanted && layout.succeeds("getent", &["group", ENGINE_GROUP]) {
+        vec![ENGINE_GROUP]
+    } else {
+        Vec::new()
+    }
 }
 
 fn check_machine(layout: &Layout) -> Result<(), InstallError> {

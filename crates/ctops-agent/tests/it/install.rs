@@ -216,3 +216,17 @@ fn uninstallation_when_the_server_lives_on_the_machine_too_then_its_files_stay()
     assert!(machine.path("var/lib/ct-ops/server").exists());
     assert!(!machine.calls().iter().any(|call| call.starts_with("userdel")));
 }
+
+/// Spec: agents-enrolment 25
+#[test]
+fn service_when_a_container_engine_is_installed_then_joins_its_group_unless_told_not_to() {
+    let machine = Machine::new();
+    let getent = machine.dir.path().join("tools/getent");
+    fs::write(&getent, "#!/bin/sh\n[ \"$*\" = 'group docker' ]\n").unwrap();
+    fs::set_permissions(&getent, fs::Permissions::from_mode(0o755)).unwrap();
+    let line = "-install -token tok_a -address ingest.example:9443";
+    machine.install(line, &[]).unwrap();
+    assert!(machine.read(UNIT).contains("\nSupplementaryGroups=docker\n"));
+    machine.install(line, &[("CT_OPS_AGENT_CONTAINERS", "no")]).unwrap();
+    assert!(!machine.read(UNIT).contains("SupplementaryGroups"));
+}
