@@ -3,7 +3,7 @@
 use super::Source;
 
 /// Table and the folders or files that may write it.
-const WRITERS: [(&str, &[&str]); 26] = [
+const WRITERS: [(&str, &[&str]); 38] = [
     ("consumer_offsets", &["crates/ctops-queue/"]),
     ("dead_letters", &["crates/ctops-queue/"]),
     ("leader_leases", &["crates/ctops-pg/src/leader.rs"]),
@@ -30,6 +30,18 @@ const WRITERS: [(&str, &[&str]); 26] = [
     ("agent_queries", &["crates/ctops-fleet/src/queries/"]),
     ("checks", &["crates/ctops-monitoring/src/checks/"]),
     ("check_results", &["crates/ctops-monitoring/src/checks/"]),
+    ("software_settings", &["crates/ctops-fleet/src/software/"]),
+    ("software_scans", &["crates/ctops-fleet/src/software/"]),
+    ("software_hosts", &["crates/ctops-fleet/src/software/"]),
+    ("software_packages", &["crates/ctops-fleet/src/software/"]),
+    ("software_staged_packages", &["crates/ctops-fleet/src/software/"]),
+    ("container_settings", &["crates/ctops-fleet/src/containers/"]),
+    ("container_host_settings", &["crates/ctops-fleet/src/containers/"]),
+    ("container_runtimes", &["crates/ctops-fleet/src/containers/"]),
+    ("containers", &["crates/ctops-fleet/src/containers/"]),
+    ("container_events", &["crates/ctops-fleet/src/containers/"]),
+    ("container_samples", &["crates/ctops-fleet/src/containers/"]),
+    ("container_batches", &["crates/ctops-fleet/src/containers/"]),
 ];
 
 /// Where SQL may stand although the file is not a store: foundation that owns a table.
