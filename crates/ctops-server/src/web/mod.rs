@@ -9,8 +9,8 @@ mod listener;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::http::{StatusCode, header};
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{StatusCode, Uri, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::IntoResponse;
 use axum::routing::get;
@@ -18,6 +18,7 @@ use ctops_base::Problem;
 use ctops_slice::http::{ApiError, MAX_BODY_BYTES};
 use ctops_slice::{AppState, guard};
 use ctops_telemetry::MetricsPage;
+use tower::util::MapRequest;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
@@ -60,9 +61,15 @@ pub fn router(api: Router<AppState>, state: AppState, parts: WebParts) -> Router
     let jwks = parts.jwks_json;
     let is_https = state.installation.is_https();
     let streams_stay_unbuffered = DefaultPredicate::new().and(NotForContentType::new("text/event-stream"));
+    // The address of the original product for the one call that its load tester makes (deployment 20).
+    let bulk_delete = MapRequest::new(api.clone().with_state(state.clone()), |mut request: Request| {
+        *request.uri_mut() = Uri::from_static("/admin/hosts/bulk-delete");
+        request
+    });
     Router::new()
         .nest("/api/v1", api)
         .with_state(state)
+        .route_service("/api/admin/hosts/bulk-delete", bulk_delete)
         .merge(health::router(parts.health, parts.metrics))
         .route(
             "/.well-known/jwks.json",

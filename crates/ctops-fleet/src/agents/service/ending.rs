@@ -1,9 +1,12 @@
 //! Rejection and revocation: for good, at once, with every certificate (agents-enrolment 16).
 
+use chrono::{DateTime, Utc};
 use ctops_base::Problem;
+use ctops_pg::Tx;
 use ctops_slice::Actor;
 use ctops_slice::audit::{self, AuditEvent};
 use serde_json::json;
+use uuid::Uuid;
 
 use super::absent;
 use crate::agents::AGENTS_APPROVE;
@@ -25,6 +28,16 @@ pub async fn reject_agent(deps: &AgentDeps, actor: &Actor, agent_id: &str) -> Re
 /// `forbidden` without `agents.approve`; `not_found`; `wrong_state` when it is revoked already; `internal`.
 pub async fn revoke_agent(deps: &AgentDeps, actor: &Actor, agent_id: &str) -> Result<(), Problem> {
     end(deps, actor, agent_id, "revoked").await
+}
+
+/// Revokes every certificate of the agents of these hosts, and of those that wait to take one over, and ends their
+/// streams when `tx` commits. The records go with the hosts.
+///
+/// # Errors
+/// `internal` when the database fails.
+pub async fn end_for_deletion(tx: &mut Tx<'_>, hosts: &[Uuid], now: DateTime<Utc>) -> Result<(), Problem> {
+    let ids = decisions::lock_agents_of_hosts(tx, hosts).await.map_err(Problem::internal)?;
+    decisions::revoke_for_deletion(tx, &ids, now).await.map_err(Problem::internal)
 }
 
 async fn end(deps: &AgentDeps, actor: &Actor, agent_id: &str, how: &'static str) -> Result<(), Problem> {

@@ -1,11 +1,12 @@
 //! Approval, revocation, certificates.
 
 use chrono::{DateTime, Utc};
+use ctops_pg::notify::AGENTS;
 use ctops_pg::{Pool, Tx};
 use ctops_slice::Grant;
 use uuid::Uuid;
 
-use crate::agents::model::{ClientCertificate, RevokedSerial};
+use crate::agents::model::{AgentSignal, ClientCertificate, RevokedSerial};
 
 /// The live agent with this id in the grant's organisation, when there is one: its key and what it claims.
 pub(in crate::agents) async fn find_for_decision(
@@ -97,6 +98,24 @@ pub(in crate::agents) async fn revoke(tx: &mut Tx<'_>, agent_id: &str) -> Result
     .map(drop)
 }
 
+/// Locks the agents of these hosts and those that claim one of them.
+pub(in crate::agents) async fn lock_agents_of_hosts(
+    tx: &mut Tx<'_>,
+    hosts: &[Uuid],
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT a.id
+         FROM agents a
+         WHERE a.host_id = ANY($1)
+            OR a.claims_host_id = ANY($1)
+         ORDER BY a.id
+         FOR UPDATE OF a",
+    )
+    .bind(hosts)
+    .fetch_all(&mut **tx)
+    .await
+}
+
 /// Revokes every certificate of the agent that could still be used.
 pub(in crate::agents) async fn revoke_certificates(
     tx: &mut Tx<'_>,
@@ -118,6 +137,34 @@ pub(in crate::agents) async fn revoke_certificates(
     .execute(&mut **tx)
     .await?;
     Ok(done.rows_affected())
+}
+
+/// Revokes every certificate of these agents that could still be used, and tells all nodes when `tx` commits.
+pub(in crate::agents) async fn revoke_for_deletion(
+    tx: &mut Tx<'_>,
+    agent_ids: &[String],
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO revoked_certificates (serial, reason, revoked_at, not_after)
+         SELECT c.serial, 'host_deleted', $2, c.not_after
+         FROM agent_certificates c
+         WHERE c.agent_id = ANY($1)
+           AND c.not_after > $2
+         ON CONFLICT (serial) DO NOTHING",
+    )
+    .bind(agent_ids)
+    .bind(now)
+    .execute(&mut **tx)
+    .await?;
+    let payloads: Vec<String> =
+        agent_ids.iter().map(|id| AgentSignal::Revoked(id.clone()).to_string()).collect();
+    sqlx::query("SELECT pg_notify($1, payload) FROM UNNEST($2::text[]) AS payload")
+        .bind(AGENTS)
+        .bind(payloads)
+        .execute(&mut **tx)
+        .await
+        .map(drop)
 }
 
 /// Whether a certificate is revoked.

@@ -10,8 +10,8 @@ mod filter;
 mod write;
 
 pub(super) use write::{
-    change_facts, change_status, change_vitals, copy_to_vitals, insert_host, insert_vitals,
-    lock_hosts, mark_deleted, purge, remove_vitals, replace_identity,
+    change_facts, change_status, change_vitals, copy_to_vitals, insert_host, insert_vitals, lock_hosts,
+    mark_deleted, purge, remove_vitals, replace_identity,
 };
 
 use super::NamedHost;
