@@ -10,7 +10,7 @@ use std::time::Duration;
 use ctops_base::Problem;
 use ctops_proto::agent::HeartbeatResponse;
 use ctops_slice::{AgentWork, ConnectedAgent};
-use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +23,8 @@ use crate::node::Node;
 const GATHER: Duration = Duration::from_millis(3);
 /// Agents in one question.
 const AGENTS_PER_QUESTION: usize = 1000;
+/// Features that are asked at the same time, each over a database connection of the pool.
+const FEATURES_AT_A_TIME: usize = 4;
 /// Pause before a question that failed is asked again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -107,7 +109,8 @@ pub(crate) async fn run(node: Arc<Node>, finished: CancellationToken) {
 
 /// Asks every feature about these agents. False when one could not answer.
 async fn distribute(node: &Node, agents: &[ConnectedAgent]) -> bool {
-    let answers = join_all(node.work.iter().map(|feature| feature.pending(agents))).await;
+    let questions: Vec<_> = node.work.iter().map(|feature| feature.pending(agents)).collect();
+    let answers: Vec<_> = stream::iter(questions).buffered(FEATURES_AT_A_TIME).collect().await;
     let mut complete = true;
     for (number, (feature, answer)) in node.work.iter().zip(answers).enumerate() {
         match answer {

@@ -2,7 +2,7 @@
 //! fails when the 99th percentile is above its budget. Needs the programs beside it: build with
 //! `cargo build --release --workspace --bins --examples`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, dead_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, dead_code, unused_imports)]
 
 #[path = "../tests/it/support/mod.rs"]
 mod support;
