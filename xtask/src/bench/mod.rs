@@ -53,6 +53,7 @@ pub(crate) fn all() -> Result<()> {
     fleet::idle(&site, &scope, &mut report)?;
     fleet::throughput(&site, &scope, &mut report)?;
     parts::hosts_list(&site, &programs, &mut report)?;
+    parts::charts(&site, &programs, &mut report)?;
     site.stop()?;
     println!("\n{}", report.text());
     if !scope.quick {

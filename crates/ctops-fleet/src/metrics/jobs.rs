@@ -72,6 +72,8 @@ impl KeepHistory {
         let Some(better) = timescale::best_engine(&self.pool).await? else { return Ok(current) };
         let mut tx = self.pool.begin().await?;
         if !timescale::is_empty(&mut tx).await? {
+            // Given back at once: it keeps everybody from writing.
+            tx.rollback().await?;
             tracing::info!(
                 "TimescaleDB is there but metrics were kept without it; they stay in plain tables"
             );

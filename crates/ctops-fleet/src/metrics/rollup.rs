@@ -77,7 +77,7 @@ pub async fn bring_up_to_date(pool: &Pool, now: DateTime<Utc>) -> Result<(), sql
 async fn step(pool: &Pool, level: Level) -> Result<bool, sqlx::Error> {
     let mut tx = pool.begin().await?;
     if !roll::try_begin_rolling(&mut tx).await? {
-        return Ok(false);
+        return end(tx).await;
     }
     let progress = roll::progress(&mut *tx).await?;
     let complete = match level.finer() {
@@ -93,7 +93,7 @@ async fn step(pool: &Pool, level: Level) -> Result<bool, sqlx::Error> {
     let reach = if level == Level::Minute { TimeDelta::hours(1) } else { level.width() };
     let to = (floor(from, reach) + reach).min(complete);
     if from >= to {
-        return Ok(false);
+        return end(tx).await;
     }
     roll::roll_span(&mut tx, level, from, to).await?;
     roll::set_until(&mut tx, level, to).await?;
@@ -105,12 +105,12 @@ async fn step(pool: &Pool, level: Level) -> Result<bool, sqlx::Error> {
 async fn again(pool: &Pool) -> Result<bool, sqlx::Error> {
     let mut tx = pool.begin().await?;
     if !roll::try_begin_rolling(&mut tx).await? {
-        return Ok(false);
+        return end(tx).await;
     }
     let progress = roll::progress(&mut *tx).await?;
     let slots = roll::take_late(&mut tx, progress.minutes_until, SLOTS_AT_ONCE).await?;
     if slots.is_empty() {
-        return Ok(false);
+        return end(tx).await;
     }
     roll::roll_slots(&mut tx, Level::Minute, &slots, SLOT_TEXT).await?;
     for level in [Level::Hour, Level::Day] {
@@ -125,4 +125,10 @@ async fn again(pool: &Pool) -> Result<bool, sqlx::Error> {
     }
     tx.commit().await?;
     Ok(slots.len() as i64 == SLOTS_AT_ONCE)
+}
+
+/// Nothing to do. Its locks are given back at once: a transaction that is only dropped keeps them for a moment.
+async fn end(tx: Tx<'_>) -> Result<bool, sqlx::Error> {
+    tx.rollback().await?;
+    Ok(false)
 }
