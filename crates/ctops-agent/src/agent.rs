@@ -141,15 +141,16 @@ impl Agent {
         };
         let dialer = Dialer { address: settings.address.clone(), trust, local: None, patience: timing.dial };
         let (state, now) = (data.load_state(), Instant::now());
+        let work = Work::new(Surroundings {
+            clock: clock.clone(),
+            sources: sources.clone(),
+            data_dir: data.path().to_owned(),
+            allow_tasks: settings.allow_tasks.clone(),
+        });
         let mut agent = Self {
             collector: Collector::new(sources.clone(), clock.clone(), timing.heartbeat),
-            work: Work::new(Surroundings {
-                clock: clock.clone(),
-                sources: sources.clone(),
-                data_dir: data.path().to_owned(),
-                allow_tasks: settings.allow_tasks.clone(),
-            }),
-            update: Updater::new(&Updates::none(), &timing, Restart::default()),
+            update: Updater::new(&Updates::none(), &timing, Restart::default(), work.tasks()),
+            work,
             pressure: Arc::default(),
             last_report: HeartbeatRequest::default(),
             buffer: SampleBuffer::default(),
@@ -181,7 +182,7 @@ impl Agent {
     /// Lets the agent update itself; `restart` is asked for when an update is ready.
     #[must_use]
     pub fn with_updates(mut self, updates: &Updates, restart: Restart) -> Self {
-        self.update = Updater::new(updates, &self.timing, restart);
+        self.update = Updater::new(updates, &self.timing, restart, self.work.tasks());
         self
     }
 

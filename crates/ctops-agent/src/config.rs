@@ -222,6 +222,24 @@ tags = ["env=prod", "role:web"]
         );
     }
 
+    /// Spec: tasks 26
+    #[test]
+    fn tasks_of_the_server_when_the_file_says_so_then_are_accepted_or_not() {
+        for (value, scripts, inventory) in [
+            ("true", true, true),
+            ("false", false, false),
+            ("[\"software_inventory\"]", false, true),
+            ("[]", false, false),
+        ] {
+            let (_dir, path) = written(&format!("[agent]\nallow_tasks = {value}\n"), 0o600);
+            let allowed = load(&path).unwrap().agent.allow_tasks.unwrap();
+            let found = (allowed.permits("custom_script"), allowed.permits("software_inventory"));
+            assert_eq!(found, (scripts, inventory), "{value}");
+        }
+        let (_dir, path) = written("[agent]\nallow_tasks = \"some\"\n", 0o600);
+        assert!(load(&path).is_err(), "what is not understood must not count as allowed");
+    }
+
     #[test]
     fn damaged_file_when_loaded_then_is_refused_without_quoting_the_token() {
         let (_dir, path) = written("[agent]\nenrolment_token = \"tok_secret", 0o600);

@@ -23,6 +23,7 @@ use std::sync::Arc;
 use ctops_proto::agent::{HeartbeatRequest, HeartbeatResponse, UpdateOffer};
 use futures_util::FutureExt;
 use nix::unistd::alarm;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -50,6 +51,7 @@ pub(crate) struct Updater {
     shared: Option<Arc<Shared>>,
     timing: Timing,
     restart: Restart,
+    tasks: watch::Receiver<usize>,
     plan: Option<Plan>,
     running: Option<JoinHandle<Result<(), Failure>>>,
     attempts: u32,
@@ -67,11 +69,18 @@ impl Drop for Updater {
 }
 
 impl Updater {
-    pub(crate) fn new(updates: &Updates, timing: &Timing, restart: Restart) -> Self {
+    /// `tasks` counts those of the server that run; an update waits for their end.
+    pub(crate) fn new(
+        updates: &Updates,
+        timing: &Timing,
+        restart: Restart,
+        tasks: watch::Receiver<usize>,
+    ) -> Self {
         Self {
             shared: updates.0.clone(),
             timing: timing.clone(),
             restart,
+            tasks,
             plan: None,
             running: None,
             attempts: 0,
@@ -114,8 +123,11 @@ impl Updater {
             self.attempts += 1;
             info!(version = %plan.version, "downloading an update");
             let (releases, timing, restart) = (releases(), self.timing.clone(), self.restart.clone());
+            let mut tasks = self.tasks.clone();
             self.running = Some(tokio::spawn(async move {
                 download::prepare(Arc::clone(&shared), plan.clone(), releases, timing).await?;
+                // The sender lives as long as the agent.
+                let _ = tasks.wait_for(|count| *count == 0).await;
                 commit(&shared, &plan)?;
                 restart.ask();
                 Ok(())
@@ -148,7 +160,7 @@ impl Updater {
         let running = Running {
             version: shared.running,
             platform: boot::platform(),
-            key: shared.store.key(),
+            keys: &shared.store.keys(),
             rejected: &state.rejected,
         };
         match offer::check(offer, &running) {

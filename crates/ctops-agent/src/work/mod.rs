@@ -5,9 +5,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ctops_base::Clock;
 use ctops_proto::agent::{HeartbeatRequest, HeartbeatResponse};
+use tokio::sync::watch;
 
 use crate::collect::Sources;
 use crate::config::AllowTasks;
@@ -24,6 +26,9 @@ use line::Line;
 pub(crate) use line::Link;
 use outbox::Outbox;
 use program::Programs;
+
+/// How long no check begins after the agent has exceeded its limits.
+const SHED_PAUSE: Duration = Duration::from_secs(300);
 
 /// What work needs of the agent.
 #[derive(Clone, Debug)]
@@ -76,6 +81,11 @@ impl Work {
         ["checks_complete", "tasks"].map(str::to_owned).to_vec()
     }
 
+    /// How many tasks wait or run; none must be interrupted without need.
+    pub(crate) fn tasks(&self) -> watch::Receiver<usize> {
+        self.tasks.count()
+    }
+
     /// A stream was opened, on the connection of `link`.
     pub(crate) fn connected(&mut self, link: Link) {
         self.line.connected(link);
@@ -118,6 +128,12 @@ impl Work {
     /// Takes back what was drained and not delivered.
     pub fn returned(&mut self, cargo: HeartbeatRequest) {
         self.outbox.returned(cargo);
+    }
+
+    /// Does with less for a while: results of checks are dropped, and no check begins.
+    pub(crate) fn shed(&mut self) {
+        self.outbox.shed();
+        self.checks.pause(SHED_PAUSE);
     }
 
     /// The server has what was drained.

@@ -78,7 +78,7 @@ impl Programs {
             .env_clear()
             .env("PATH", format!("{}:{DIRECTORIES}", self.path))
             .env("LC_ALL", "C.UTF-8")
-            .env("HOME", "/root")
+            .env("HOME", if nix::unistd::geteuid().is_root() { "/root" } else { "/" })
             .env("DEBIAN_FRONTEND", "noninteractive")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

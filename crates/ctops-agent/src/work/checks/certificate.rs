@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio_rustls::TlsConnector;
 
 use super::describe::{Facts, Link};
-use super::{Outcome, Verdict, document, port, seconds};
+use super::{Outcome, Tools, Verdict, document, fitted, port, seconds};
 
 /// Certificates of a chain that are described.
 const MAX_CHAIN: usize = 16;
@@ -30,14 +30,14 @@ pub struct Certificate {
 }
 
 /// The document, with the keys in the order of wire contract 6.1.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 struct Report<'r> {
     host: &'r str,
     port: u16,
     server_name: &'r str,
     #[serde(flatten)]
     facts: Facts,
-    chain: Option<Vec<Link>>,
+    chain: Option<&'r [Link]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
@@ -48,22 +48,24 @@ impl Certificate {
         seconds(self.timeout_s, 10, 60)
     }
 
-    pub(super) async fn run(&self, now: DateTime<Utc>) -> Outcome {
+    pub(super) async fn run(&self, tools: &Tools) -> Outcome {
         let given = self.server_name.as_deref().filter(|name| !name.trim().is_empty());
         let server_name = given.unwrap_or(&self.host);
         let presented = tokio::time::timeout(self.limit(), self.presented(server_name)).await;
         let presented =
             presented.unwrap_or_else(|_| Err(format!("no certificate within {:?}", self.limit())));
-        let described = presented.and_then(|chain| describe(&chain, now));
-        let (verdict, facts, chain, error) = match described {
-            Ok((valid, facts, chain)) => {
-                (if valid { Verdict::Pass } else { Verdict::Fail }, facts, Some(chain), None)
-            }
-            Err(error) => (Verdict::Error, Facts::none(), None, Some(error)),
+        let described = presented.and_then(|chain| describe(&chain, tools.clock.now()));
+        let (verdict, facts, links, error) = match described {
+            Ok((true, facts, links)) => (Verdict::Pass, facts, links, None),
+            Ok((false, facts, links)) => (Verdict::Fail, facts, links, None),
+            Err(error) => (Verdict::Error, Facts::none(), Vec::new(), Some(error)),
         };
-        let port = self.port();
-        let report = Report { host: &self.host, port, server_name, facts, chain, error };
-        Outcome::new(verdict, document(&report))
+        let report = Report { host: &self.host, port: self.port(), server_name, facts, chain: None, error };
+        let text = fitted(links, tools.max_document, |links, _| {
+            let chain = Some(links).filter(|_| report.error.is_none());
+            document(&Report { chain, ..report.clone() })
+        });
+        Outcome::new(verdict, text)
     }
 
     fn port(&self) -> u16 {

@@ -190,7 +190,7 @@ impl Check {
         match &*self {
             Self::Port(port) => port.run().await,
             Self::Http(http) => http.run(&tools.roots).await,
-            Self::Certificate(certificate) => certificate.run(tools.clock.now()).await,
+            Self::Certificate(certificate) => certificate.run(tools).await,
             Self::Patch(patch) => patch.run(tools).await,
             Self::Script(script) => script.run(tools).await,
             Self::Process(_) | Self::CertFile(_) | Self::Accounts(_) | Self::SshKeys(_) => {

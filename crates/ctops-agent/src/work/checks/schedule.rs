@@ -87,6 +87,16 @@ impl Schedule {
         }
     }
 
+    /// Lets no check begin for a while; those under way finish.
+    pub(in crate::work) fn pause(&self, pause: Duration) {
+        let places = Arc::clone(&self.places);
+        tokio::spawn(async move {
+            let all = places.acquire_many_owned(u32::try_from(AT_ONCE).unwrap_or(u32::MAX)).await;
+            tokio::time::sleep(pause).await;
+            drop(all);
+        });
+    }
+
     fn start(&self, definition: CheckDefinition, dialect: Dialect) -> Timer {
         let parsed = if definition.config_json.len() > MAX_CONFIG {
             Err(format!("invalid {} config: longer than {MAX_CONFIG} bytes", definition.check_type))

@@ -163,6 +163,13 @@ impl Outbox {
         }
     }
 
+    /// Drops the results of checks, which the next run brings again.
+    pub(super) fn shed(&self) {
+        let mut waiting = self.waiting();
+        waiting.checks = VecDeque::new();
+        waiting.check_bytes = 0;
+    }
+
     /// Returns once something is to be delivered early. May be dropped and called again.
     pub(super) async fn ready(&self) {
         loop {

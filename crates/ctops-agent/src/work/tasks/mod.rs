@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ctops_proto::agent::{AgentTask, AgentTaskResult};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, watch};
 use tracing::{info, warn};
 
 use super::Surroundings;
@@ -79,6 +79,8 @@ struct Shared {
     /// Those that wait or run, with the wish to cancel them.
     open: Mutex<HashMap<String, Arc<Notify>>>,
     places: Semaphore,
+    /// How many wait or run.
+    count: watch::Sender<usize>,
 }
 
 impl Tasks {
@@ -89,7 +91,15 @@ impl Tasks {
         let places = Semaphore::new(AT_ONCE as usize);
         let programs = Programs::system();
         let open = Mutex::default();
-        Self { shared: Arc::new(Shared { surroundings, programs, outbox, line, ledger, open, places }) }
+        let count = watch::Sender::new(0);
+        Self {
+            shared: Arc::new(Shared { surroundings, programs, outbox, line, ledger, open, places, count }),
+        }
+    }
+
+    /// How many tasks wait or run.
+    pub(super) fn count(&self) -> watch::Receiver<usize> {
+        self.shared.count.subscribe()
     }
 
     /// Starts `task` unless it was started before; then its result is told again.
@@ -113,6 +123,7 @@ impl Tasks {
         shared.ledger().started(task);
         let cancel = Arc::new(Notify::new());
         shared.open().insert(task.task_id.clone(), cancel.clone());
+        shared.count.send_modify(|count| *count += 1);
         info!(task_id = task.task_id.as_str(), task_type = task.task_type.as_str(), "task started");
         let (shared, task) = (shared.clone(), task.clone());
         tokio::spawn(async move {
@@ -120,6 +131,7 @@ impl Tasks {
             info!(task_id = task.task_id.as_str(), exit_code = done.exit_code, "task ended");
             shared.open().remove(&task.task_id);
             shared.finish(&task, done);
+            shared.count.send_modify(|count| *count -= 1);
         });
     }
 

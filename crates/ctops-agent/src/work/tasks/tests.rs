@@ -188,6 +188,20 @@ async fn tasks_when_more_than_four_then_wait_for_their_turn() {
     assert_eq!(host.output.matches("begun").count(), 4);
 }
 
+/// Spec: agents-enrolment 29
+#[tokio::test]
+async fn count_of_tasks_when_some_run_then_keeps_an_update_waiting() {
+    let mut host = Host::new(AllowTasks::All(true));
+    let mut count = host.tasks.count();
+    assert_eq!(*count.borrow(), 0);
+    host.start("t", CUSTOM_SCRIPT, &script("sleep 600"));
+    assert_eq!(*count.borrow(), 1);
+    host.tasks.cancel(&["t".to_owned()]);
+    host.result().await;
+    let idle = tokio::time::timeout(LIMIT, count.wait_for(|count| *count == 0)).await;
+    assert!(idle.is_ok());
+}
+
 /// Spec: tasks 26
 #[tokio::test]
 async fn host_when_it_does_not_accept_a_type_then_refuses_in_the_words_of_the_original() {
