@@ -67,12 +67,12 @@ impl Assembly {
         let trust =
             AgentTrust::load_or_create(&pool, key, &clock).await.context("loading certificates and keys")?;
         let trust = Arc::new(trust);
-        let sources = CertificateSources::new(settings, Arc::clone(&trust), clock.clone());
+        let sources = CertificateSources::new(settings, role, Arc::clone(&trust), clock.clone());
         let present = sources.load()?;
         let installation = Arc::new(installation(settings, &sources, &present)?);
         let pin = WebPin::new(pool.clone());
-        if sources.web_speaks_tls() {
-            pin.set(&present.web).context("reading the certificate for browsers")?;
+        if let Some(chain_pem) = &present.pinned {
+            pin.set(chain_pem).context("reading the certificate for browsers")?;
         }
         let parts = (present, Arc::clone(&installation), Arc::clone(&pin));
         let certificates = listeners(settings, role, sources, parts, &trust, &clock)?;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use ctops_base::Clock;
 use ctops_base::problem::error_chain;
 use ctops_fleet::agents::AgentTrust;
@@ -16,6 +16,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::measure;
+use crate::roles::ServerRole;
 use crate::settings::{Settings, TlsFiles, host_of};
 use crate::tls::{ServerCertificate, ShownCertificate, own_names, write_atomically};
 use crate::web_pin::WebPin;
@@ -30,6 +31,8 @@ pub struct Certificates {
     pub web: ServerCertificate,
     /// For agents.
     pub ingest: ServerCertificate,
+    /// What agents pin as the web server's; the chain of it, PEM. None when this process does not know it.
+    pub pinned: Option<String>,
 }
 
 /// Where certificates come from.
@@ -40,21 +43,28 @@ pub struct CertificateSources {
     web: Option<TlsFiles>,
     ingest: Option<TlsFiles>,
     web_speaks_tls: bool,
+    /// The chain of the certificate that agents pin, if it is given apart from the web server's own.
+    pinned: Option<PathBuf>,
+    /// Agents pin what the web server is configured with, because this process is that server or shares its files.
+    pins_web: bool,
     trust: Arc<AgentTrust>,
     clock: Clock,
 }
 
 impl CertificateSources {
     /// As the settings say.
-    pub fn new(settings: &Settings, trust: Arc<AgentTrust>, clock: Clock) -> Self {
+    pub fn new(settings: &Settings, role: ServerRole, trust: Arc<AgentTrust>, clock: Clock) -> Self {
         let mut extra = settings.values.list("CT_OPS_TLS_NAMES").to_vec();
         extra.push(host_of(&settings.ingest_address).trim_matches(['[', ']']).to_owned());
+        let web_speaks_tls = settings.values.flag("CT_OPS_WEB_TLS");
         Self {
             own_dir: settings.state_dir.join("tls"),
             names: own_names(host_of(&settings.public_url), &extra),
             web: settings.web_tls.clone(),
             ingest: settings.ingest_tls.clone(),
-            web_speaks_tls: settings.values.flag("CT_OPS_WEB_TLS"),
+            web_speaks_tls,
+            pinned: settings.path("INGEST_WEB_SERVER_CERT"),
+            pins_web: web_speaks_tls && (role.serves_web() || settings.web_tls.is_some()),
             trust,
             clock,
         }
@@ -75,12 +85,14 @@ impl CertificateSources {
             Some(files) => ServerCertificate::from_files(files),
             None => Ok(own.clone()),
         };
-        Ok(Certificates { web: given(&self.web)?, ingest: given(&self.ingest)? })
-    }
-
-    /// Whether the web server itself speaks TLS, so that its certificate is the one people and agents see.
-    pub fn web_speaks_tls(&self) -> bool {
-        self.web_speaks_tls
+        let (web, ingest) = (given(&self.web)?, given(&self.ingest)?);
+        let pinned = match &self.pinned {
+            Some(path) => {
+                Some(std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?)
+            }
+            None => self.pins_web.then(|| web.chain_pem.clone()),
+        };
+        Ok(Certificates { web, ingest, pinned })
     }
 
     /// What agents trust the server by, PEM.
@@ -125,26 +137,26 @@ impl CertificateKeeper {
         let mut complaint = String::new();
         self.report();
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-            let sources = self.sources.clone();
-            let Ok(loaded) = tokio::task::spawn_blocking(move || sources.load()).await else { continue };
-            let outcome = match loaded {
-                Ok(certificates) if certificates == self.present => Ok(()),
-                Ok(certificates) => {
-                    let exchanged = self.exchange(certificates);
-                    if exchanged.is_ok() {
-                        self.pin.announce().await;
-                    }
-                    exchanged
-                }
-                Err(error) => Err(error),
-            };
-            let now = outcome.err().map(|error| error_chain(error.as_ref())).unwrap_or_default();
+            let now = self.look().await.err().map(|error| error_chain(error.as_ref())).unwrap_or_default();
             if !now.is_empty() && now != complaint {
                 metrics::counter!(measure::CERTIFICATE_CHANGES, "outcome" => "refused").increment(1);
                 tracing::warn!(cause = now, "a certificate cannot be used; the present one stays");
             }
             complaint = now;
         }
+    }
+
+    /// Looks once, and exchanges what is new.
+    async fn look(&mut self) -> Result<()> {
+        let sources = self.sources.clone();
+        let loaded =
+            tokio::task::spawn_blocking(move || sources.load()).await.context("reading certificates")?;
+        let certificates = loaded?;
+        if certificates != self.present {
+            self.exchange(certificates)?;
+            self.pin.announce().await;
+        }
+        Ok(())
     }
 
     fn exchange(&mut self, certificates: Certificates) -> Result<()> {
@@ -157,8 +169,8 @@ impl CertificateKeeper {
         }
         self.installation.server_ca_pem.set(self.sources.server_ca_pem(&certificates));
         self.installation.server_pin.set(self.sources.server_pin(&certificates)?);
-        if self.sources.web_speaks_tls() {
-            self.pin.set(&certificates.web)?;
+        if let Some(chain_pem) = &certificates.pinned {
+            self.pin.set(chain_pem)?;
         }
         self.present = certificates;
         metrics::counter!(measure::CERTIFICATE_CHANGES, "outcome" => "used").increment(1);
@@ -178,5 +190,98 @@ impl CertificateKeeper {
                     .set(ends.timestamp() as f64);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use chrono::TimeDelta;
+    use ctops_crypto::seal::InstallKey;
+    use ctops_testkit::{TestDb, a_clock};
+
+    use super::*;
+
+    fn installation() -> Arc<Installation> {
+        Arc::new(Installation {
+            public_url: "https://localhost:8443".into(),
+            trusted_origins: vec![],
+            trust_proxy_headers: false,
+            require_email_verification: true,
+            session_lifetime: Duration::from_secs(1),
+            session_idle: Duration::from_secs(1),
+            ingest_address: "localhost:9443".into(),
+            server_ca_pem: String::new().into(),
+            server_pin: None.into(),
+            agent_dist_dir: PathBuf::new(),
+            version: "0",
+        })
+    }
+
+    async fn sources(
+        db: &TestDb,
+        state_dir: &std::path::Path,
+        role: ServerRole,
+        more: &[(&str, &str)],
+        clock: &Clock,
+    ) -> CertificateSources {
+        let pairs = [("CT_OPS_STATE_DIR", state_dir.to_str().unwrap())];
+        let pairs = pairs.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let settings = Settings::load(pairs).unwrap();
+        let key = InstallKey::from_bytes(&[7; 32]);
+        let trust = AgentTrust::load_or_create(db.pool(), &key, clock).await.unwrap();
+        CertificateSources::new(&settings, role, Arc::new(trust), clock.clone())
+    }
+
+    #[tokio::test]
+    async fn own_certificate_when_its_last_third_begins_is_exchanged_everywhere_while_running() {
+        let (db, dir, clock) = (TestDb::new().await, tempfile::tempdir().unwrap(), a_clock());
+        let sources = sources(&db, dir.path(), ServerRole::All, &[], &clock).await;
+        let present = sources.load().unwrap();
+        assert_eq!(present.pinned.as_ref(), Some(&present.web.chain_pem));
+        let web = Arc::new(ShownCertificate::new(&present.web).unwrap());
+        let trusted = sources.trust.trusted_agent_cas();
+        let shown = &present.ingest;
+        let ingest = TlsMaterial::new(clock.clone(), &shown.chain_pem, &shown.key_pem, trusted).unwrap();
+        let mut keeper = CertificateKeeper {
+            sources,
+            present: present.clone(),
+            web: Some(web),
+            ingest: Some(Arc::new(ingest)),
+            installation: installation(),
+            pin: WebPin::new(db.pool().clone()),
+        };
+        keeper.look().await.unwrap();
+        assert!(keeper.present == present, "nothing to do");
+
+        let life = present.web.not_after().unwrap() - clock.now();
+        clock.advance(life * 2 / 3 + TimeDelta::days(2));
+        keeper.look().await.unwrap();
+        assert!(keeper.present.web != present.web);
+        assert!(keeper.present.web.not_after().unwrap() - clock.now() > life / 2, "a whole life again");
+        let pin = keeper.present.web.public_key_pin().unwrap();
+        assert_eq!(keeper.installation.server_pin.get(), Some(pin), "install commands name the new key");
+    }
+
+    /// Spec: security 21
+    #[tokio::test]
+    async fn pinned_certificate_is_that_of_the_web_server_and_never_one_that_only_this_process_made() {
+        let (db, dir, clock) = (TestDb::new().await, tempfile::tempdir().unwrap(), a_clock());
+        let own = sources(&db, dir.path(), ServerRole::Ingest, &[], &clock).await.load().unwrap();
+        assert_eq!(own.pinned, None, "the web server runs elsewhere");
+        let (cert, key) = (dir.path().join("web.crt"), dir.path().join("web.key"));
+        std::fs::write(&cert, &own.web.chain_pem).unwrap();
+        std::fs::write(&key, &own.web.key_pem).unwrap();
+        let (cert, key) = (cert.to_str().unwrap(), key.to_str().unwrap());
+        for given in
+            [&[("WEB_TLS_CERT", cert), ("WEB_TLS_KEY", key)][..], &[("INGEST_WEB_SERVER_CERT", cert)]]
+        {
+            let told = sources(&db, dir.path(), ServerRole::Ingest, given, &clock).await.load().unwrap();
+            assert_eq!(told.pinned.as_ref(), Some(&own.web.chain_pem), "{given:?}");
+        }
+        let proxied = [("CT_OPS_WEB_TLS", "false")];
+        let proxied = sources(&db, dir.path(), ServerRole::All, &proxied, &clock).await.load().unwrap();
+        assert_eq!(proxied.pinned, None, "a proxy speaks TLS");
     }
 }

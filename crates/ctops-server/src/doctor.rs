@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::io::Write;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::Path;
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ const SCARCE_SPACE: u64 = 5 << 30;
 const CLOCK_LIMIT: TimeDelta = TimeDelta::seconds(5);
 /// Certificates that end sooner are worth a remark.
 const SOON: TimeDelta = TimeDelta::days(14);
+/// For a broker to accept a connection.
+const BROKER_LIMIT: Duration = Duration::from_secs(3);
 /// For the database to answer.
 const DATABASE_LIMIT: Duration = Duration::from_secs(10);
 
@@ -67,6 +69,7 @@ pub fn run(settings: &Settings) -> Result<()> {
         finding("name", name(&settings.public_url)),
     ];
     findings.extend(runtime.block_on(database(settings, &clock)));
+    findings.push(finding("queue", queue(settings.values.text("CT_OPS_QUEUE_BROKERS"))));
     findings.push(finding("web port", port(settings.web_listen)));
     findings.push(finding("agent port", port(settings.ingest_listen)));
     for (what, files) in [("web TLS", &settings.web_tls), ("agent TLS", &settings.ingest_tls)] {
@@ -151,6 +154,23 @@ async fn clocks(pool: &Pool, clock: &Clock) -> Result<(Verdict, String)> {
     Ok((if difference > CLOCK_LIMIT { Verdict::Wrong } else { Verdict::Good }, text))
 }
 
+/// Whether any of the brokers can be reached.
+fn queue(brokers: Option<&str>) -> Result<(Verdict, String)> {
+    let Some(brokers) = brokers else { return Ok((Verdict::Good, "in the state directory".into())) };
+    let answers = |broker: &str| {
+        let addresses = broker.trim().to_socket_addrs().into_iter().flatten();
+        addresses.into_iter().any(|address| TcpStream::connect_timeout(&address, BROKER_LIMIT).is_ok())
+    };
+    let (reached, silent): (Vec<&str>, Vec<&str>) = brokers.split(',').partition(|broker| answers(broker));
+    if reached.is_empty() {
+        bail!("none of the brokers {brokers} can be reached");
+    }
+    Ok(match silent.is_empty() {
+        true => (Verdict::Good, format!("brokers {brokers} can be reached")),
+        false => (Verdict::Remark, format!("brokers that cannot be reached: {}", silent.join(", "))),
+    })
+}
+
 /// Whether a listener could be opened; an open one is probably ours.
 fn port(address: SocketAddr) -> Result<(Verdict, String)> {
     match std::net::TcpListener::bind(address) {
@@ -231,6 +251,16 @@ mod tests {
         assert_eq!(look(&one, ends), Verdict::Wrong);
         assert_eq!(look(&TlsFiles { cert: one.cert, key: other.key }, now), Verdict::Wrong);
         assert_eq!(look(&TlsFiles { cert: "/nowhere".into(), key: "/nowhere".into() }, now), Verdict::Wrong);
+    }
+
+    #[test]
+    fn queue_when_no_broker_can_be_reached_then_is_wrong() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let there = listener.local_addr().unwrap().to_string();
+        assert_eq!(verdict(queue(None)), Verdict::Good);
+        assert_eq!(verdict(queue(Some(&there))), Verdict::Good);
+        assert_eq!(verdict(queue(Some(&format!("{there},127.0.0.1:1")))), Verdict::Remark);
+        assert_eq!(verdict(queue(Some("127.0.0.1:1,nowhere"))), Verdict::Wrong);
     }
 
     #[test]

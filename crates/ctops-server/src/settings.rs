@@ -175,6 +175,12 @@ pub const REGISTRY: Registry = Registry {
         ),
         setting("INGEST_TLS_KEY", Kind::Path, None, "Private key of the certificate shown to agents, PEM."),
         setting(
+            "INGEST_WEB_SERVER_CERT",
+            Kind::Path,
+            None,
+            "Certificate chain that browsers see, PEM, for agents to trust when they download. Only for ingest beside a reverse proxy or a web server whose WEB_TLS_CERT it does not have.",
+        ),
+        setting(
             "CT_OPS_TLS_NAMES",
             Kind::List,
             None,
@@ -267,7 +273,6 @@ pub const REGISTRY: Registry = Registry {
         "INGEST_AGENT_CA_KEY",
         "INGEST_AGENT_DOWNLOAD_BASE_URL",
         "INGEST_TERMINAL_TRUSTED_ORIGINS",
-        "INGEST_WEB_SERVER_CERT",
     ],
 };
 

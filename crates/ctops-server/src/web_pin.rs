@@ -11,10 +11,10 @@ use ctops_pg::Pool;
 use ctops_proto::agent::HeartbeatResponse;
 use ctops_slice::agents::announce_work_for_all;
 use ctops_slice::{AgentWork, ConnectedAgent};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
-
-use crate::tls::ServerCertificate;
 
 /// The certificate that agents pin. Without one, for example when a proxy speaks TLS, agents are told nothing.
 pub struct WebPin {
@@ -34,16 +34,15 @@ impl WebPin {
         Arc::new(Self { pool, shown: ArcSwapOption::empty() })
     }
 
-    /// The web server shows `certificate` from now on.
+    /// The web server shows this certificate chain, PEM, from now on.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn set(&self, certificate: &ServerCertificate) -> Result<()> {
-        let chain = certificate.chain()?;
-        let leaf = chain.first().context("no certificate")?;
+    pub fn set(&self, chain_pem: &str) -> Result<()> {
+        let leaf =
+            CertificateDer::from_pem_slice(chain_pem.as_bytes()).context("no certificate in the file")?;
         let fingerprint = Sha256::digest(leaf).iter().map(|byte| format!("{byte:02x}")).collect();
-        let chain_pem = certificate.chain_pem.clone();
-        self.shown.store(Some(Arc::new(Shown { chain_pem, fingerprint })));
+        self.shown.store(Some(Arc::new(Shown { chain_pem: chain_pem.to_owned(), fingerprint })));
         Ok(())
     }
 
@@ -110,9 +109,7 @@ mod tests {
         assert!(pin.pending(&[agent("")]).await.unwrap().is_empty(), "a proxy speaks TLS");
         let authority = Authority::generate(Purpose::ServerCa, Utc::now()).unwrap();
         let made = authority.issue_server(&["localhost".to_owned()], Utc::now()).unwrap();
-        let certificate =
-            ServerCertificate { chain_pem: made.cert_chain_pem.clone(), key_pem: made.key_pem.to_string() };
-        pin.set(&certificate).unwrap();
+        pin.set(&made.cert_chain_pem).unwrap();
         let fingerprint = pin.shown.load_full().unwrap().fingerprint.clone();
         assert_eq!(fingerprint.len(), 64);
         let sent = pin.pending(&[agent(""), agent(&fingerprint), agent("00")]).await.unwrap();

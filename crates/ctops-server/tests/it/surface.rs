@@ -1,7 +1,13 @@
 //! The HTTP surface around the API: headers, errors, health, unknown paths.
 
-use axum::http::StatusCode;
+use std::net::SocketAddr;
+
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{Request, StatusCode};
+use ctops_server::web::{Check, Health, InternalParts, internal_router};
 use http_body_util::BodyExt;
+use tower::ServiceExt;
 
 use crate::app::App;
 
@@ -58,4 +64,45 @@ async fn health_tells_life_from_readiness() {
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(json(response).await["failing"][0], "database");
     assert_eq!(app.call("GET", "/healthz", None, "").await.status(), StatusCode::OK);
+}
+
+/// Wire contract 12.1, and the order of a drain: first readiness goes, life and metrics stay.
+#[tokio::test]
+async fn internal_listener_shows_health_and_keys_and_nothing_else() {
+    let app = App::new().await;
+    let health = Health::new(vec![Check::Database(app.db.pool().clone())]);
+    let metrics = ctops_telemetry::init_metrics().unwrap();
+    let parts = InternalParts { health: health.clone(), metrics, jwks_json: "{\"keys\":[]}".into() };
+    let router = internal_router(parts);
+    let call = |method: &str, path: &str, peer: [u8; 4]| {
+        let request = Request::builder().method(method).uri(path);
+        let request =
+            request.extension(ConnectInfo(SocketAddr::from((peer, 50_000)))).body(Body::empty()).unwrap();
+        let router = router.clone();
+        async move {
+            let response = router.oneshot(request).await.unwrap();
+            let status = response.status();
+            let kind = response.headers().get("content-type").map(|kind| kind.to_str().unwrap().to_owned());
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            (status, kind.unwrap_or_default(), String::from_utf8(body.to_vec()).unwrap())
+        }
+    };
+    let here = [127, 0, 0, 1];
+    for method in ["GET", "POST", "DELETE"] {
+        let (status, _, body) = call(method, "/healthz", here).await;
+        assert_eq!((status, body.as_str()), (StatusCode::OK, "ok"), "{method}");
+        let (status, kind, body) = call(method, "/.well-known/jwks.json", here).await;
+        assert_eq!((status, kind.as_str()), (StatusCode::OK, "application/json"), "{method}");
+        assert_eq!(body, "{\"keys\":[]}");
+    }
+    for path in ["/", "/api/v1/me", "/ws/terminal/1", "/docs/"] {
+        assert_eq!(call("GET", path, here).await.0, StatusCode::NOT_FOUND, "{path}");
+    }
+    assert_eq!(call("GET", "/metrics/internal", here).await.0, StatusCode::OK);
+    assert_eq!(call("GET", "/metrics/internal", [192, 0, 2, 1]).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(call("GET", "/readyz", here).await.0, StatusCode::OK);
+    health.drain();
+    let (status, _, body) = call("GET", "/readyz", here).await;
+    assert!(status == StatusCode::SERVICE_UNAVAILABLE && body.contains("draining"), "{body}");
+    assert_eq!(call("GET", "/healthz", here).await.0, StatusCode::OK);
 }

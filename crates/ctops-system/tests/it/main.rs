@@ -8,6 +8,7 @@ mod crash;
 mod doctor;
 mod drain;
 mod enrolment;
+mod faults;
 mod hostile;
 mod journey;
 mod liveness;

@@ -68,19 +68,24 @@ fn role_when_the_embedded_parts_would_be_shared_then_refuses_and_says_what_to_se
     assert!(!server.state_dir().exists(), "nothing was touched");
 }
 
-/// The health of a role tells balancers the truth while it ends.
+/// Whoever comes first makes the schema, the authorities and the keys; the others wait and use them.
 #[tokio::test]
-async fn web_when_it_runs_beside_another_then_both_serve_one_installation() {
-    let installation = Installation::new().await;
-    let (one, other) = (installation.start("web", "one").await, installation.start("web", "other").await);
-    for node in [&one, &other] {
+async fn processes_when_they_all_start_on_an_empty_database_then_serve_one_installation() {
+    let installation = Installation::empty().await;
+    let nodes: Vec<Node> =
+        ["one", "two", "three"].into_iter().map(|name| installation.spawn("web", name)).collect();
+    for node in &nodes {
+        node.ready().await;
         assert_eq!(node.get("/healthz").await, (200, "ok".to_owned()));
         assert_eq!(node.get("/api/v1/auth/methods").await.0, 200);
     }
-    let keys = one.get("/.well-known/jwks.json").await;
+    let keys = nodes[0].get("/.well-known/jwks.json").await;
     assert_eq!(keys.0, 200);
-    assert_eq!(keys, other.get("/.well-known/jwks.json").await, "tokens of one are good for the other");
-    one.stop().await;
-    assert_eq!(other.get("/readyz").await.0, 200);
-    assert!(other.log().contains("ct-ops is ready"), "{}", other.log());
+    for node in &nodes {
+        assert_eq!(keys, node.get("/.well-known/jwks.json").await, "tokens of one are good for the others");
+    }
+    for node in nodes {
+        assert!(node.log().contains("ct-ops is ready"), "{}", node.log());
+        node.stop().await;
+    }
 }

@@ -47,8 +47,17 @@ pub(crate) struct Node {
 impl Installation {
     /// Nothing runs yet.
     pub(crate) async fn new() -> Self {
+        Self::on(TestDb::new().await)
+    }
+
+    /// The same on a database without a schema.
+    pub(crate) async fn empty() -> Self {
+        Self::on(TestDb::empty().await)
+    }
+
+    fn on(db: TestDb) -> Self {
         let dir = tempfile::Builder::new().prefix("ct-ops-nodes-").tempdir().unwrap();
-        Self { db: TestDb::new().await, dir, settings: Vec::new() }
+        Self { db, dir, settings: Vec::new() }
     }
 
     /// A setting for every process that is started from now on.
@@ -80,11 +89,7 @@ impl Installation {
     /// is ready.
     pub(crate) async fn start(&self, role: &str, name: &str) -> Node {
         let node = self.spawn(role, name);
-        wait_for(SOON, || async {
-            assert!(node.process.is_running(), "{name} ended before it was ready");
-            (node.get("/readyz").await.0 == 200).then_some(())
-        })
-        .await;
+        node.ready().await;
         node
     }
 
@@ -122,6 +127,15 @@ impl Installation {
 }
 
 impl Node {
+    /// Waits until it may receive traffic.
+    pub(crate) async fn ready(&self) {
+        wait_for(SOON, || async {
+            assert!(self.process.is_running(), "a process ended before it was ready");
+            (self.get("/readyz").await.0 == 200).then_some(())
+        })
+        .await;
+    }
+
     /// Status and body of an answer; status 0 when there is none.
     pub(crate) async fn get(&self, path: &str) -> (u16, String) {
         match reqwest::get(format!("http://{}{path}", self.http)).await {
