@@ -1,8 +1,9 @@
 //! Software: the packages of every host, when each came and when it went, and the scans that find out.
 //!
 //! Owns `software_packages`, `software_scans`, `software_hosts`, `software_settings`, `software_staged_packages`. Reads
-//! `host_vitals`, `agents`. A scan is a task of the tasks slice, which carries it to the agent; the agent streams its
-//! packages to ingest, which calls [`begin_upload`], [`stage_packages`] and [`finish_upload`] or [`abort_upload`].
+//! `host_vitals`, `agents`, `task_targets`. A scan is a task of the tasks slice, which carries it to the agent; the agent
+//! streams its packages to ingest, which calls [`begin_upload`], [`stage_packages`] and [`finish_upload`] or
+//! [`abort_upload`].
 //!
 //! Invariants:
 //! - Only a complete scan changes packages, and only those of sources that it read.

@@ -155,3 +155,17 @@ async fn batch_ids_are_remembered_for_seven_days_and_events_for_a_year() {
     it.keep().await;
     assert_eq!(it.one::<i64>("SELECT count(*) FROM container_events").await, 0);
 }
+
+/// Spec: containers 17
+#[tokio::test]
+async fn containers_of_a_host_that_is_offline_keep_their_last_state_without_events() {
+    let it = Fixture::new().await;
+    it.inventory("1", &["a"]).await;
+    it.execute(
+        "UPDATE host_vitals SET status = 'offline', last_seen_at = $3 WHERE org_id = $1 AND host_id = $2",
+    )
+    .await;
+    it.clock.advance(TimeDelta::days(60));
+    it.keep().await;
+    assert_eq!((it.present().await.as_str(), it.events().await.as_str()), ("a", ""));
+}

@@ -100,7 +100,8 @@ pub(in crate::software) async fn has_agent(tx: &mut Tx<'_>, host_id: Uuid) -> Re
     .await
 }
 
-/// Ends scans that began too long ago; returns their hosts.
+/// Ends scans that began too long ago, and those that wait for a task which has ended without them: skipped because the
+/// agent is away, cancelled, or timed out. Returns their hosts.
 pub(in crate::software) async fn expire(
     tx: &mut Tx<'_>,
     requested_before: DateTime<Utc>,
@@ -108,12 +109,15 @@ pub(in crate::software) async fn expire(
     now: DateTime<Utc>,
 ) -> Result<Vec<Uuid>, sqlx::Error> {
     sqlx::query_scalar(
-        "UPDATE software_scans
+        "UPDATE software_scans AS s
          SET status = 'failed', completed_at = $3,
-             error = CASE WHEN status = 'pending' THEN 'the agent did not begin the scan'
+             error = CASE WHEN s.status = 'pending' THEN 'the agent did not begin the scan'
                           ELSE 'the scan did not end in time' END
-         WHERE (status = 'pending' AND requested_at < $1) OR (status = 'running' AND started_at < $2)
-         RETURNING host_id",
+         WHERE (s.status = 'pending'
+                AND (s.requested_at < $1
+                     OR EXISTS (SELECT 1 FROM task_targets AS t WHERE t.id = s.id AND t.completed_at <= $3)))
+            OR (s.status = 'running' AND s.started_at < $2)
+         RETURNING s.host_id",
     )
     .bind(requested_before)
     .bind(started_before)

@@ -122,6 +122,19 @@ async fn scan_that_never_ends_is_ended() {
     assert_eq!(it.one::<i64>("SELECT count(*) FROM software_staged_packages").await, 0);
 }
 
+/// Spec: software-inventory 5, 8
+#[tokio::test]
+async fn scan_whose_task_was_skipped_or_cancelled_is_ended() {
+    let it = Fixture::new().await;
+    it.switch(true, 24).await;
+    assert_eq!(it.sweep(TimeDelta::zero()).await, 1);
+    let skip = "UPDATE task_targets SET status = 'skipped', completed_at = $1";
+    sqlx::query(skip).bind(it.now()).execute(it.pool()).await.unwrap();
+    assert_eq!(it.sweep(TimeDelta::seconds(60)).await, 0, "and the next one waits an hour");
+    let error: String = it.one("SELECT error FROM software_scans").await;
+    assert_eq!(error, "the agent did not begin the scan");
+}
+
 #[tokio::test]
 async fn result_of_a_task_does_not_change_scans_that_ended_or_are_anothers() {
     let it = Fixture::new().await;
