@@ -4,6 +4,7 @@ pub mod agents;
 pub mod bulk_delete;
 pub mod containers;
 pub mod enrolment;
+pub mod host_defaults;
 pub mod host_keys;
 pub mod hosts;
 pub mod metrics;
@@ -21,6 +22,7 @@ pub fn slices(deps: &agents::AgentDeps) -> Vec<Slice> {
         enrolment::slice(),
         agents::slice(deps),
         containers::slice(pool, clock),
+        host_defaults::slice(pool),
         hosts::slice(),
         metrics::slice(pool, clock),
         queries::slice(pool, clock),

@@ -5,6 +5,7 @@ mod agents;
 mod bulk_delete;
 mod containers;
 mod enrolment;
+mod host_defaults;
 mod host_keys;
 mod hosts;
 mod metrics;
