@@ -31,6 +31,12 @@ pub(crate) fn ensure(purpose: Purpose) -> Result<()> {
     if postgres_bin_dir().is_none() {
         packages.push("postgresql");
     }
+    // The client library of the queue's brokers is compiled from C and C++.
+    for program in ["gcc", "g++", "make"] {
+        if which(program).is_none() {
+            packages.push(program);
+        }
+    }
     let node_missing = node_dir().is_none();
     let nextest_missing = purpose == Purpose::Test && nextest().is_none();
     if node_missing || nextest_missing {

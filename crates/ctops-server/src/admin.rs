@@ -37,6 +37,7 @@ pub enum AdminCommand {
     },
     /// See, replay and discard records that could not be applied.
     DeadLetters {
+        /// What to do with them.
         #[command(subcommand)]
         command: LettersCommand,
     },

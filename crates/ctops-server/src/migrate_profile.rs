@@ -19,9 +19,11 @@ const OLD_LOG: &str = "queue.moved";
 /// The queue to move to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Profile {
-    /// The log in the state directory: one process.
+    /// The log in the state directory: one process, profile `single`.
+    #[value(alias = "single")]
     Embedded,
-    /// Brokers that speak the Kafka API: any number of processes.
+    /// Brokers that speak the Kafka API: any number of processes, profiles `standard` and `ha`.
+    #[value(aliases = ["standard", "ha"])]
     Kafka,
 }
 
@@ -92,6 +94,7 @@ async fn move_records(
 }
 
 /// Makes sure that nobody reads the records of the old queue again by mistake.
+#[cfg_attr(not(feature = "kafka"), expect(unused_variables, reason = "only brokers keep records by topic"))]
 async fn retire(from: &ServerQueue, reads: &[(Topic, &'static str)]) -> String {
     match from {
         // Put aside as a whole when it is closed.

@@ -18,14 +18,18 @@ use crate::support::numbers;
 
 const TOPIC: Topic = Topic::METRICS_RAW;
 const PARTITIONS: u32 = 6;
+/// How many records may wait for the consumers.
+const AHEAD: usize = 1_000;
 /// Rebalances take seconds, and there are several in a test.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Publishes numbers without pause until stopped; returns how many were acknowledged.
-fn publisher(queue: Arc<KafkaQueue>, stop: CancellationToken) -> JoinHandle<usize> {
+/// Publishes numbers until stopped, without getting too far ahead of the consumers, because the brokers inside the test
+/// keep little; returns how many were acknowledged.
+fn publisher(queue: Arc<KafkaQueue>, pool: Pool, stop: CancellationToken) -> JoinHandle<usize> {
     tokio::spawn(async move {
         let mut next = 0_usize;
         while !stop.is_cancelled() {
+            wait_until(LIMIT, || async { next < count(&pool).await + AHEAD }).await;
             let records = (next..next + 20).map(|number| {
                 let key = format!("host {}", number % 50);
                 (key.into(), number.to_string().into())
@@ -80,7 +84,7 @@ async fn second_consumer_that_joins_and_leaves_under_load_changes_nothing() {
     let (db, brokers) = (database().await, Brokers::any(PARTITIONS));
     let (one, other) = (brokers.queue().await, brokers.queue().await);
     let stop = CancellationToken::new();
-    let publishing = publisher(Arc::clone(&one), stop.clone());
+    let publishing = publisher(Arc::clone(&one), db.pool().clone(), stop.clone());
     let first = Consumer::start(&one, db.pool(), &committing());
     until_more(db.pool(), 200).await;
 
@@ -121,7 +125,7 @@ async fn three_consumers_that_come_go_and_crash_at_random_apply_each_record_once
         queues.push(brokers.queue().await);
     }
     let stop = CancellationToken::new();
-    let publishing = publisher(Arc::clone(&queues[0]), stop.clone());
+    let publishing = publisher(Arc::clone(&queues[0]), db.pool().clone(), stop.clone());
     let mut consumers: Vec<Option<Consumer>> =
         queues.iter().map(|queue| Some(Consumer::start(queue, db.pool(), &committing()))).collect();
     until_more(db.pool(), 100).await;
