@@ -220,8 +220,8 @@ mod tests {
         let peak = [(5, 0); 40].into_iter().chain([(5, 100); 2]).chain([(5, 1); 100]);
         assert_eq!(advised(peak), [], "half a minute of full load is no reason");
         let advice = advised([(5, 60); 100]);
-        assert!(matches!(advice[0], (135, Advice::Shed(_))), "{advice:?}");
-        assert!(matches!(advice[1], (735, Advice::BeginAnew(_))), "{advice:?}");
+        assert!(matches!(advice[0], (150, Advice::Shed(_))), "{advice:?}");
+        assert!(matches!(advice[1], (750, Advice::BeginAnew(_))), "{advice:?}");
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub const MAX_MANIFEST_BYTES: usize = 64 * 1024;
 pub const MAX_ARTIFACT_BYTES: u64 = 64 * 1024 * 1024;
 /// Most programs in one release.
 pub const MAX_ARTIFACTS: usize = 16;
+/// Most further keys that one release names.
+pub const MAX_TRUSTED: usize = 4;
 /// Largest piece of a program in one message, bytes.
 pub const MAX_CHUNK_BYTES: usize = 256 * 1024;
 /// The channel used when none is named.
@@ -154,6 +156,9 @@ pub struct Manifest {
     pub released_at: String,
     /// Its programs.
     pub artifacts: Vec<Artifact>,
+    /// Further public keys, hex, that agents trust once they have this release: how one signing key follows another.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also_trust: Vec<String>,
 }
 
 /// A program for one platform.
@@ -196,6 +201,10 @@ impl Manifest {
         if self.artifacts.is_empty() || self.artifacts.len() > MAX_ARTIFACTS || self.released_at.len() > 64 {
             return Err(ReleaseError::Artifacts);
         }
+        if self.also_trust.len() > MAX_TRUSTED {
+            return Err(ReleaseError::Key);
+        }
+        self.trusted().map(drop)?;
         for (index, artifact) in self.artifacts.iter().enumerate() {
             artifact.check()?;
             let same = |other: &Artifact| (&other.os, &other.arch) == (&artifact.os, &artifact.arch);
@@ -204,6 +213,14 @@ impl Manifest {
             }
         }
         Ok(())
+    }
+
+    /// The further keys.
+    ///
+    /// # Errors
+    /// When one is not a key.
+    pub fn trusted(&self) -> Result<Vec<[u8; PUBLIC_KEY_BYTES]>, ReleaseError> {
+        self.also_trust.iter().map(|text| parse_key(text)).collect()
     }
 
     /// The program for a platform.
@@ -303,6 +320,7 @@ mod tests {
             minimum_version: "v1.0.0".parse().unwrap(),
             released_at: "2026-06-03T12:00:00Z".into(),
             artifacts: vec![artifact],
+            also_trust: vec!["0f".repeat(32)],
         }
     }
 
@@ -338,6 +356,8 @@ mod tests {
         assert_eq!(refused(|m| m.artifacts[0].sha256 = "AB".repeat(32)), ReleaseError::Artifact);
         assert_eq!(refused(|m| m.artifacts[0].sha256 = "../../etc/passwd".into()), ReleaseError::Artifact);
         assert_eq!(refused(|m| m.artifacts[0].signature.clear()), ReleaseError::Artifact);
+        assert_eq!(refused(|m| m.also_trust = vec!["0f".into()]), ReleaseError::Key);
+        assert_eq!(refused(|m| m.also_trust = vec!["0f".repeat(32); 5]), ReleaseError::Key);
         assert_eq!(Manifest::parse(b"{}"), Err(ReleaseError::Malformed));
         assert_eq!(Manifest::parse(&vec![b' '; MAX_MANIFEST_BYTES + 1]), Err(ReleaseError::Malformed));
     }

@@ -82,6 +82,9 @@ pub struct SignArguments {
     /// A program, as linux/amd64=path; once for each platform.
     #[arg(long, required = true, value_parser = parse_program)]
     artifact: Vec<Program>,
+    /// A further public key, 64 hex digits, that agents trust once they have this release. For a change of keys.
+    #[arg(long)]
+    also_trust: Vec<String>,
 }
 
 fn parse_program(text: &str) -> Result<Program, String> {
@@ -229,6 +232,7 @@ fn bundle(arguments: &SignArguments, out: &mut impl Write) -> Result<()> {
         minimum_version: arguments.minimum,
         released_at: Clock::system().now(),
         programs: arguments.artifact.clone(),
+        also_trust: arguments.also_trust.clone(),
     };
     let signed = sign(&key, &release)?;
     write_bundle(out, &signed, &release.programs).context("writing the bundle")
@@ -252,6 +256,7 @@ mod tests {
             version: "v1.2.3".parse().unwrap(),
             channel: "stable".to_owned(),
             minimum: "v1.0.0".parse().unwrap(),
+            also_trust: Vec::new(),
             artifact: vec![parse_program(&format!("linux/amd64={}", program.display())).unwrap()],
         }
     }

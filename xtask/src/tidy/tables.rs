@@ -3,7 +3,7 @@
 use super::Source;
 
 /// Table and the folders or files that may write it.
-const WRITERS: [(&str, &[&str]); 38] = [
+const WRITERS: [(&str, &[&str]); 43] = [
     ("consumer_offsets", &["crates/ctops-queue/"]),
     ("dead_letters", &["crates/ctops-queue/"]),
     ("leader_leases", &["crates/ctops-pg/src/leader.rs"]),
@@ -24,6 +24,11 @@ const WRITERS: [(&str, &[&str]); 38] = [
     ("certificate_authorities", &["crates/ctops-fleet/src/agents/"]),
     ("hosts", &["crates/ctops-fleet/src/hosts/"]),
     ("host_ssh_keys", &["crates/ctops-fleet/src/host_keys/"]),
+    ("agent_releases", &["crates/ctops-fleet/src/releases/"]),
+    ("agent_update_settings", &["crates/ctops-fleet/src/releases/"]),
+    ("agent_updates", &["crates/ctops-fleet/src/releases/"]),
+    ("agent_rollouts", &["crates/ctops-fleet/src/releases/"]),
+    ("agent_rollout_members", &["crates/ctops-fleet/src/releases/"]),
     ("task_runs", &["crates/ctops-fleet/src/tasks/"]),
     ("task_targets", &["crates/ctops-fleet/src/tasks/"]),
     ("task_output", &["crates/ctops-fleet/src/tasks/"]),

@@ -138,8 +138,9 @@ impl Agent {
 
     /// Gives up what the agent can do without.
     pub(crate) fn shed(&mut self) {
-        self.last_report.disks.shrink_to_fit();
-        self.buffer.clear();
+        let samples = self.buffer.clear();
+        info!(samples, "buffered samples given up");
         self.containers.shed();
+        self.work.shed();
     }
 }

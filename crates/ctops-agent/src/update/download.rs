@@ -56,6 +56,9 @@ pub(super) async fn prepare(
         Err(error) => return Err(Failure::Later(error.to_string())),
     }
     shared.store.adopt(version, &plan.manifest_json, &plan.signature).map_err(|error| disk(&error))?;
+    if plan.names_keys {
+        shared.store.trust(version, &plan.manifest_json, &plan.signature).map_err(|error| disk(&error))?;
+    }
     look_at(&shared, version, timing.first_look).await.map_err(Failure::Final)
 }
 

@@ -20,6 +20,8 @@ pub(super) struct Plan {
     pub(super) version: Version,
     pub(super) pinned: bool,
     pub(super) artifact: Artifact,
+    /// The manifest names further keys.
+    pub(super) names_keys: bool,
     pub(super) manifest_json: Vec<u8>,
     pub(super) signature: Vec<u8>,
 }
@@ -47,13 +49,13 @@ pub(super) enum Refusal {
 pub(super) struct Running<'a> {
     pub(super) version: Version,
     pub(super) platform: Platform,
-    pub(super) key: &'a Key,
+    pub(super) keys: &'a [Key],
     pub(super) rejected: &'a [Version],
 }
 
 /// Checks an offer; none when the offered version runs already.
 pub(super) fn check(offer: &UpdateOffer, running: &Running<'_>) -> Result<Option<Plan>, Refusal> {
-    let manifest = verify_manifest(running.key, &offer.manifest_json, &offer.signature)?;
+    let manifest = verify_manifest(running.keys, &offer.manifest_json, &offer.signature)?;
     let wanted: Version = offer.version.parse()?;
     if manifest.version != wanted {
         return Err(Refusal::OtherVersion);
@@ -70,28 +72,29 @@ pub(super) fn check(offer: &UpdateOffer, running: &Running<'_>) -> Result<Option
     let Platform { os, arch } = running.platform;
     let artifact = manifest.artifact(os, arch).ok_or(Refusal::NoProgram(os, arch))?;
     let signature = release::parse_signature(&artifact.signature)?;
-    if !is_signed(running.key, artifact.signed_text(wanted).as_bytes(), &signature) {
+    if !is_signed(running.keys, artifact.signed_text(wanted).as_bytes(), &signature) {
         return Err(Refusal::ArtifactSignature);
     }
     Ok(Some(Plan {
         version: wanted,
         pinned: offer.pinned,
         artifact: artifact.clone(),
+        names_keys: !manifest.also_trust.is_empty(),
         manifest_json: offer.manifest_json.clone(),
         signature: offer.signature.clone(),
     }))
 }
 
 /// The manifest of signed JSON. Nothing of it is looked at before the signature is known to be good.
-pub(super) fn verify_manifest(key: &Key, json: &[u8], signature: &[u8]) -> Result<Manifest, Refusal> {
-    if !is_signed(key, json, signature) {
+pub(super) fn verify_manifest(keys: &[Key], json: &[u8], signature: &[u8]) -> Result<Manifest, Refusal> {
+    if !is_signed(keys, json, signature) {
         return Err(Refusal::Signature);
     }
     Ok(Manifest::parse(json)?)
 }
 
-fn is_signed(key: &Key, message: &[u8], signature: &[u8]) -> bool {
-    UnparsedPublicKey::new(&ED25519, key).verify(message, signature).is_ok()
+fn is_signed(keys: &[Key], message: &[u8], signature: &[u8]) -> bool {
+    keys.iter().any(|key| UnparsedPublicKey::new(&ED25519, key).verify(message, signature).is_ok())
 }
 
 #[cfg(test)]
@@ -129,6 +132,7 @@ mod tests {
             minimum_version: number,
             released_at: "2026-06-03T12:00:00Z".into(),
             artifacts: vec![artifact],
+            also_trust: Vec::new(),
         };
         change(&mut manifest);
         let manifest_json = serde_json::to_vec(&manifest).unwrap();
@@ -138,7 +142,10 @@ mod tests {
 
     fn judged(offer: &UpdateOffer, running: &str, rejected: &[Version]) -> Result<Option<Plan>, Refusal> {
         let key = key(&pair(1));
-        check(offer, &Running { version: running.parse().unwrap(), platform: PLATFORM, key: &key, rejected })
+        check(
+            offer,
+            &Running { version: running.parse().unwrap(), platform: PLATFORM, keys: &[key], rejected },
+        )
     }
 
     /// Spec: agents-enrolment 28

@@ -95,8 +95,8 @@ pub(super) async fn get_agent_binary(
     admit(&state, &BINARIES, ip).await?;
     let platform = Platform::parse(params.os.as_deref(), params.arch.as_deref())?;
     let version = params.version.as_deref().map(str::parse).transpose();
-    let version: Option<Version> =
-        version.map_err(|error: ReleaseError| Problem::invalid_field("version", "invalid", error.to_string()))?;
+    let version: Option<Version> = version
+        .map_err(|error: ReleaseError| Problem::invalid_field("version", "invalid", error.to_string()))?;
     let binary = match released(&state, platform, version).await? {
         Some(binary) => binary,
         None if version.is_some() => return Err(Problem::not_found("release").into()),

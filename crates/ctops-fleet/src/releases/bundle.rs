@@ -32,6 +32,8 @@ pub struct NewRelease {
     pub released_at: DateTime<Utc>,
     /// At least one.
     pub programs: Vec<Program>,
+    /// Further public keys, hex, that agents trust once they have this release.
+    pub also_trust: Vec<String>,
 }
 
 /// A program of a release.
@@ -112,6 +114,7 @@ pub fn sign(key: &SigningKey, release: &NewRelease) -> Result<SignedManifest, Si
         minimum_version: release.minimum_version,
         released_at: release.released_at.to_rfc3339_opts(SecondsFormat::Secs, true),
         artifacts,
+        also_trust: release.also_trust.clone(),
     };
     manifest.check()?;
     let json = serde_json::to_vec_pretty(&manifest)?;
@@ -206,6 +209,7 @@ mod tests {
             minimum_version: "v1.0.0".parse().unwrap(),
             released_at: DateTime::from_timestamp(1_780_488_000, 0).unwrap(),
             programs: programs.into(),
+            also_trust: Vec::new(),
         }
     }
 

@@ -25,6 +25,7 @@ async fn publish(node: &TestNode) -> Vec<u8> {
         minimum_version: "v0.0.0".parse().unwrap(),
         released_at: node.clock.now(),
         programs: vec![Program { os: "linux".into(), arch: "amd64".into(), path }],
+        also_trust: Vec::new(),
     };
     let signed = sign(&release_key(), &release).unwrap();
     let mut bundle = Vec::new();

@@ -30,6 +30,7 @@ fn bundle_for(channel: &str, key: &SigningKey, version: &str, minimum: &str, con
         minimum_version: minimum.parse().unwrap(),
         released_at: ctops_testkit::start_time(),
         programs: vec![Program { os: "linux".into(), arch: "amd64".into(), path }],
+        also_trust: Vec::new(),
     };
     let signed = sign(key, &release).unwrap();
     let mut bundle = Vec::new();
