@@ -9,6 +9,9 @@ use sqlx::AssertSqlSafe;
 use super::roll::select_list;
 use crate::metrics::model::{Engine, Family, Level, families};
 
+/// How often dropping old chunks is tried when a refresh is in the way.
+const DROP_ATTEMPTS: u32 = 5;
+
 /// What the extension in this database can do; none without it.
 pub(in crate::metrics) async fn best_engine(pool: &Pool) -> Result<Option<Engine>, sqlx::Error> {
     let (installed, licence, has_policies): (bool, Option<String>, bool) = sqlx::query_as(
@@ -116,11 +119,27 @@ pub(in crate::metrics) async fn drop_chunks(
     table: &str,
     before: DateTime<Utc>,
 ) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar("SELECT count(*) FROM drop_chunks($1::text::regclass, older_than => $2::timestamptz)")
+    let mut attempts = 0;
+    loop {
+        let dropped = sqlx::query_scalar(
+            "SELECT count(*) FROM drop_chunks($1::text::regclass, older_than => $2::timestamptz)",
+        )
         .bind(table)
         .bind(before)
         .fetch_one(pool)
-        .await
+        .await;
+        attempts += 1;
+        // The extension's own refresh takes the same locks in another order. Its steps are short.
+        match dropped {
+            Err(error) if attempts < DROP_ATTEMPTS && is_deadlock(&error) => {}
+            done => return done,
+        }
+    }
+}
+
+/// SQLSTATE `deadlock_detected` (PostgreSQL, appendix A).
+fn is_deadlock(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "40P01")
 }
 
 /// Rows (estimated), bytes and oldest time, by chunks, of hypertables and continuous aggregates.
