@@ -55,6 +55,7 @@ pub(crate) fn all() -> Result<()> {
     parts::hosts_list(&site, &programs, &mut report)?;
     parts::charts(&site, &programs, &mut report)?;
     site.stop()?;
+    parts::commands(&programs, &mut report)?;
     println!("\n{}", report.text());
     if !scope.quick {
         report.record()?;

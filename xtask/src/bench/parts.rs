@@ -168,6 +168,16 @@ pub(super) fn charts(site: &Site, programs: &Programs, report: &mut Report) -> R
     Ok(())
 }
 
+/// From a click to its agent, in an installation of its own with 1,000 connected agents.
+pub(super) fn commands(programs: &Programs, report: &mut Report) -> Result<()> {
+    let figures = example(&programs.example("command_latency"), &[], &[])?;
+    let number = |name: &str| figures[name].as_f64().context("command_latency changed its report");
+    let what = "Command: from the HTTP request to its agent, 1,000 agents connected: p99";
+    report.budget("command_p99", what, number("p99_ms")?, "ms", Budget::AtMost(50.0));
+    report.figure("command_p50", "Command: from the HTTP request to its agent: p50", number("p50_ms")?, "ms");
+    Ok(())
+}
+
 /// Runs a benchmark that prints one JSON document. Its exit code only says whether a budget was met.
 fn example(program: &Path, args: &[&str], environment: &[(&str, &str)]) -> Result<Value> {
     eprintln!("$ {}", program.display());

@@ -25,6 +25,7 @@ impl Programs {
         let tools =
             ["-p", "ctops-loadtest", "-p", "ctops-queue", "-p", "ctops-fleet", "--bins", "--examples"];
         cargo(&[&["build", "--locked", "--release"][..], &tools].concat())?;
+        cargo(&["build", "--locked", "--release", "-p", "ctops-system", "--example", "command_latency"])?;
         let target = target_dir();
         Ok(Self { target })
     }
