@@ -73,7 +73,8 @@ pub(crate) fn is_sample(message: &HeartbeatRequest) -> bool {
     let delivers = !message.query_results.is_empty()
         || !message.task_progress.is_empty()
         || !message.task_results.is_empty();
-    !message.results_only && !(message.capabilities.is_empty() && delivers)
+    let is_extra = message.results_only || (message.capabilities.is_empty() && delivers);
+    !is_extra
 }
 
 /// Bounds the results of `message`, which arrived at `now_ms` (milliseconds since the Unix epoch).
