@@ -107,7 +107,7 @@ impl Agent {
             Ok((mut stream, answer)) => {
                 stream.in_flight.sent(cargo);
                 if let Some(cargo) = stream.in_flight.answered(&answer) {
-                    self.delivered(cargo);
+                    self.delivered(&cargo);
                 }
                 Ok((stream, answer))
             }
@@ -125,11 +125,7 @@ impl Agent {
         answer: &HeartbeatResponse,
         shutdown: &mut Shutdown,
     ) -> End {
-        info!(agent_id = self.state.agent_id.as_str(), "heartbeat stream opened");
-        self.extended = self.pushed.revision > 0;
-        self.connected(&stream);
-        self.obey(answer);
-        self.update.obey(answer, || stream.releases());
+        self.begin(&stream, answer);
         let refresh_at = self.token_since + self.timing.token_refresh;
         let mut errands = Errands::new(Backoff::new(&self.timing), refresh_at, self.timing.errand_retry);
         let mut ended = None;
@@ -152,13 +148,7 @@ impl Agent {
                     return End::Stopped;
                 }
                 message = stream.next(), if ended.is_none() => match message {
-                    Ok(Some(message)) => {
-                        if let Some(cargo) = stream.in_flight.answered(&message) {
-                            self.delivered(cargo);
-                        }
-                        self.obey(&message);
-                        self.update.obey(&message, || stream.releases());
-                    }
+                    Ok(Some(message)) => self.hear(&mut stream, &message),
                     Ok(None) => ended = Some(End::Closed),
                     Err(status) => ended = Some(End::Failed(status)),
                 },
@@ -195,6 +185,24 @@ impl Agent {
                 () = self.pressure.notified() => self.shed(),
             }
         }
+    }
+
+    /// Takes in the answer to the first message of a stream.
+    fn begin(&mut self, stream: &Stream, answer: &HeartbeatResponse) {
+        info!(agent_id = self.state.agent_id.as_str(), "heartbeat stream opened");
+        self.extended = self.pushed.revision > 0;
+        self.connected(stream);
+        self.obey(answer);
+        self.update.obey(answer, || stream.releases());
+    }
+
+    /// Takes in a later message of the server.
+    fn hear(&mut self, stream: &mut Stream, message: &HeartbeatResponse) {
+        if let Some(cargo) = stream.in_flight.answered(message) {
+            self.delivered(&cargo);
+        }
+        self.obey(message);
+        self.update.obey(message, || stream.releases());
     }
 
     fn start_errands(&self, stream: &Stream, superseded: bool, errands: &mut Errands) {

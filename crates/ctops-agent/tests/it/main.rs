@@ -17,4 +17,5 @@ mod install;
 mod program;
 mod registration;
 mod trust;
+mod update;
 mod work;
