@@ -5,16 +5,21 @@ use std::path::Path;
 
 use ctops_proto::agent::SoftwarePackage;
 
+use super::Packages;
 use super::database::each_record;
 
 /// Where apk keeps what is installed.
 pub(super) const INSTALLED: &str = "lib/apk/db/installed";
 
 /// The installed packages of the machine at `root`.
-pub(super) fn read(root: &Path) -> io::Result<Vec<SoftwarePackage>> {
-    let mut packages = Vec::new();
-    each_record(&root.join(INSTALLED), |record| packages.extend(package(record)))?;
-    Ok(packages)
+pub(super) fn read(root: &Path) -> io::Result<Packages> {
+    let mut packages = Packages::default();
+    each_record(&root.join(INSTALLED), |record| {
+        if let Some(package) = package(record) {
+            packages.push(package);
+        }
+    })?;
+    Ok(packages.finish())
 }
 
 /// Each line begins with a letter that says what follows.

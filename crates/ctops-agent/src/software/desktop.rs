@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ctops_proto::agent::SoftwarePackage;
 
+use super::Packages;
 use crate::work::program::Programs;
 
 const CALL: Duration = Duration::from_secs(60);
@@ -11,7 +12,7 @@ const CALL: Duration = Duration::from_secs(60);
 const MAX_OUTPUT: usize = 4 * 1024 * 1024;
 
 /// Installed snaps.
-pub(super) async fn snaps(programs: &Programs) -> Result<Vec<SoftwarePackage>, String> {
+pub(super) async fn snaps(programs: &Programs) -> Result<Packages, String> {
     Ok(listed(programs, "snap", &["list", "--color=never", "--unicode=never"])
         .await?
         .lines()
@@ -21,7 +22,7 @@ pub(super) async fn snaps(programs: &Programs) -> Result<Vec<SoftwarePackage>, S
 }
 
 /// Applications and runtimes installed for the whole system.
-pub(super) async fn flatpaks(programs: &Programs) -> Result<Vec<SoftwarePackage>, String> {
+pub(super) async fn flatpaks(programs: &Programs) -> Result<Packages, String> {
     let arguments = ["list", "--system", "--columns=application,version,arch,origin,branch"];
     Ok(listed(programs, "flatpak", &arguments).await?.lines().filter_map(flatpak).collect())
 }

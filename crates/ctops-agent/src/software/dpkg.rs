@@ -6,6 +6,7 @@ use std::path::Path;
 
 use ctops_proto::agent::SoftwarePackage;
 
+use super::Packages;
 use super::database::each_record;
 
 /// Where dpkg keeps what is installed.
@@ -13,14 +14,17 @@ pub(super) const STATUS: &str = "var/lib/dpkg/status";
 const LISTS: &str = "var/lib/dpkg/info";
 
 /// The installed packages of the machine at `root`.
-pub(super) fn read(root: &Path) -> io::Result<Vec<SoftwarePackage>> {
-    let mut packages = Vec::new();
-    each_record(&root.join(STATUS), |record| packages.extend(package(record)))?;
+pub(super) fn read(root: &Path) -> io::Result<Packages> {
+    let mut packages = Packages::default();
     let lists = root.join(LISTS);
-    for package in &mut packages {
-        package.install_date_unix = installed_at(&lists, &package.name, &package.architecture).unwrap_or(0);
-    }
-    Ok(packages)
+    each_record(&root.join(STATUS), |record| {
+        if let Some(mut package) = package(record) {
+            let installed = installed_at(&lists, &package.name, &package.architecture);
+            package.install_date_unix = installed.unwrap_or(0);
+            packages.push(package);
+        }
+    })?;
+    Ok(packages.finish())
 }
 
 fn package(record: &[String]) -> Option<SoftwarePackage> {

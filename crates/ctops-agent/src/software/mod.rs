@@ -4,7 +4,7 @@
 //! All managers that are present are read; the distribution's own is the primary one and comes first. Everything they
 //! say is foreign text: bounded and cleaned.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use ctops_base::text;
@@ -18,16 +18,17 @@ pub mod apk;
 mod database;
 mod desktop;
 mod dpkg;
+mod packages;
 mod pacman;
 mod rpm;
 mod stream;
 
+use packages::MAX_CHARS;
+pub use packages::Packages;
 pub use stream::{SendError, send};
 
 /// Packages of one source; no host comes near.
 const MAX_PACKAGES: usize = 200_000;
-/// Longest value, characters.
-const MAX_CHARS: usize = 256;
 /// Largest os-release, bytes.
 const MAX_RELEASE: u64 = 64 * 1024;
 
@@ -80,11 +81,13 @@ pub struct Scope {
     pub flatpak: bool,
 }
 
-/// The packages of one source, each once.
+/// What is installed on a machine.
 #[derive(Clone, Debug, Default)]
 pub struct Inventory {
+    /// The distribution, which is named with every package.
+    distribution: Distribution,
     /// What was found, the primary source first.
-    pub parts: Vec<(Source, Vec<SoftwarePackage>)>,
+    pub parts: Vec<(Source, Packages)>,
     /// Sources that could not be read; the server keeps what it knows of them.
     pub failed: Vec<(Source, String)>,
 }
@@ -98,6 +101,16 @@ impl Inventory {
     /// Whether nothing was found.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// At most `count` packages of one part, from position `start` on.
+    fn slice(&self, part: usize, start: usize, count: usize) -> Vec<SoftwarePackage> {
+        let Some((_, packages)) = self.parts.get(part) else { return Vec::new() };
+        let described = |mut package| {
+            self.distribution.describe(&mut package);
+            package
+        };
+        packages.slice(start..start + count).map(described).collect()
     }
 }
 
@@ -133,7 +146,7 @@ impl Machine {
         let own = distribution.manager();
         // Stable, so without a known distribution the order above decides.
         present.sort_by_key(|source| Some(*source) != own);
-        let mut inventory = Inventory::default();
+        let mut inventory = Inventory { distribution, ..Inventory::default() };
         for source in present {
             let is_primary = inventory.parts.is_empty();
             match self.read(source).await {
@@ -157,11 +170,6 @@ impl Machine {
                 }
             }
         }
-        for (_, packages) in &mut inventory.parts {
-            for package in packages.iter_mut() {
-                distribution.describe(package);
-            }
-        }
         Ok(inventory)
     }
 
@@ -172,10 +180,7 @@ impl Machine {
     pub async fn versions(&self) -> Result<HashMap<(String, String), String>, CollectError> {
         let inventory = self.inventory(Scope::default()).await?;
         let packages = inventory.parts.into_iter().next().map(|(_, packages)| packages).unwrap_or_default();
-        Ok(packages
-            .into_iter()
-            .map(|package| ((package.name, package.architecture), package.version))
-            .collect())
+        Ok(packages.iter().map(|package| ((package.name, package.architecture), package.version)).collect())
     }
 
     fn has(&self, source: Source) -> bool {
@@ -188,55 +193,21 @@ impl Machine {
         }
     }
 
-    async fn read(&self, source: Source) -> Result<Vec<SoftwarePackage>, String> {
+    async fn read(&self, source: Source) -> Result<Packages, String> {
         let root = self.root.clone();
-        let from_files = |read: fn(&Path) -> std::io::Result<Vec<SoftwarePackage>>| async move {
+        let from_files = |read: fn(&Path) -> std::io::Result<Packages>| async move {
             let read = tokio::task::spawn_blocking(move || read(&root)).await;
             read.map_err(|_| "reading ended unexpectedly".to_owned())?.map_err(|error| error.to_string())
         };
-        let packages = match source {
+        match source {
             Source::Dpkg => from_files(dpkg::read).await,
             Source::Pacman => from_files(pacman::read).await,
             Source::Apk => from_files(apk::read).await,
             Source::Rpm => rpm::read(&self.programs).await,
             Source::Snap => desktop::snaps(&self.programs).await,
             Source::Flatpak => desktop::flatpaks(&self.programs).await,
-        }?;
-        Ok(unique(packages))
+        }
     }
-}
-
-/// Each name, version and architecture once: the original server cannot store a chunk with a repetition
-/// (wire contract 8).
-fn unique(packages: Vec<SoftwarePackage>) -> Vec<SoftwarePackage> {
-    let mut seen = HashSet::new();
-    packages
-        .into_iter()
-        .map(cleaned)
-        .filter(|package| !package.name.is_empty() && !package.version.is_empty())
-        .filter(|package| {
-            seen.insert((package.name.clone(), package.version.clone(), package.architecture.clone()))
-        })
-        .collect()
-}
-
-fn cleaned(mut package: SoftwarePackage) -> SoftwarePackage {
-    for value in [
-        &mut package.name,
-        &mut package.version,
-        &mut package.architecture,
-        &mut package.publisher,
-        &mut package.source_name,
-        &mut package.source_version,
-        &mut package.package_epoch,
-        &mut package.package_release,
-        &mut package.repository,
-        &mut package.origin,
-    ] {
-        *value = text::clean(value, MAX_CHARS);
-    }
-    package.install_date_unix = package.install_date_unix.max(0);
-    package
 }
 
 /// What os-release(5) says about the distribution.

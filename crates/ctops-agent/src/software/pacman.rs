@@ -6,7 +6,7 @@ use std::path::Path;
 
 use ctops_proto::agent::SoftwarePackage;
 
-use super::MAX_PACKAGES;
+use super::{MAX_PACKAGES, Packages};
 use crate::files;
 
 /// Where pacman keeps what is installed.
@@ -15,19 +15,22 @@ pub(super) const LOCAL: &str = "var/lib/pacman/local";
 const MAX_DESCRIPTION: u64 = 1024 * 1024;
 
 /// The installed packages of the machine at `root`.
-pub(super) fn read(root: &Path) -> io::Result<Vec<SoftwarePackage>> {
-    let mut packages = Vec::new();
+pub(super) fn read(root: &Path) -> io::Result<Packages> {
+    let mut packages = Packages::default();
     for entry in fs::read_dir(root.join(LOCAL))?.take(MAX_PACKAGES) {
         let path = entry?.path().join("desc");
         // The file ALPM_DB_VERSION lies between the packages.
         match files::read(&path, MAX_DESCRIPTION) {
-            Ok(content) => packages.extend(package(&String::from_utf8_lossy(&content))),
+            Ok(content) => {
+                if let Some(package) = package(&String::from_utf8_lossy(&content)) {
+                    packages.push(package);
+                }
+            }
             Err(error) if matches!(error.kind(), io::ErrorKind::NotADirectory | io::ErrorKind::NotFound) => {}
             Err(error) => return Err(error),
         }
     }
-    packages.sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(packages)
+    Ok(packages.finish())
 }
 
 /// `%NAME%`, then the value on the next line.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ctops_base::text;
 use ctops_proto::agent::SoftwarePackage;
 
-use super::MAX_CHARS;
+use super::{MAX_CHARS, Packages};
 use crate::work::program::Programs;
 
 const CALL: Duration = Duration::from_secs(120);
@@ -17,7 +17,7 @@ const FORMAT: &str =
 const NONE: &str = "(none)";
 
 /// The installed packages.
-pub(super) async fn read(programs: &Programs) -> Result<Vec<SoftwarePackage>, String> {
+pub(super) async fn read(programs: &Programs) -> Result<Packages, String> {
     let output = programs
         .output("rpm", &["-qa", "--qf", FORMAT], CALL, MAX_OUTPUT)
         .await

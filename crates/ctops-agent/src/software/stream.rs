@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ctops_proto::agent::{SoftwareInventoryChunk, SoftwarePackage};
+use ctops_proto::agent::SoftwareInventoryChunk;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::{Code, Request};
 
-use super::{Inventory, Source};
+use super::{Inventory, Packages, Source};
 use crate::dial::Client;
 
 /// Packages in one chunk; servers take 1,000.
@@ -75,37 +75,42 @@ fn chunks(
     scan_id: &str,
     agent_id: &str,
 ) -> impl Iterator<Item = SoftwareInventoryChunk> + Send + 'static {
-    let starts = |(part, packages): (usize, &(Source, Vec<SoftwarePackage>))| {
+    let starts = |(part, packages): (usize, &(Source, Packages))| {
         let count = packages.1.len();
         (0..count).step_by(CHUNK).map(move |start| (part, start)).collect::<Vec<_>>()
     };
     let pieces: Vec<(usize, usize)> = inventory.parts.iter().enumerate().flat_map(starts).collect();
     let last = pieces.len().saturating_sub(1);
     let (scan_id, agent_id) = (scan_id.to_owned(), agent_id.to_owned());
-    pieces.into_iter().enumerate().map(move |(index, (part, start))| {
-        let (source, packages) = &inventory.parts[part];
-        SoftwareInventoryChunk {
-            scan_id: scan_id.clone(),
-            agent_id: agent_id.clone(),
-            source: source.as_str().to_owned(),
-            chunk_index: i32::try_from(index).unwrap_or(i32::MAX),
-            is_last: index == last,
-            packages: packages[start..packages.len().min(start + CHUNK)].to_vec(),
-        }
+    pieces.into_iter().enumerate().map(move |(index, (part, start))| SoftwareInventoryChunk {
+        scan_id: scan_id.clone(),
+        agent_id: agent_id.clone(),
+        source: inventory.parts[part].0.as_str().to_owned(),
+        chunk_index: i32::try_from(index).unwrap_or(i32::MAX),
+        is_last: index == last,
+        packages: inventory.slice(part, start, CHUNK),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ctops_proto::agent::SoftwarePackage;
 
     /// Spec: software-inventory 4
     #[test]
     fn inventory_when_cut_into_chunks_then_each_has_one_source_and_the_last_is_marked() {
-        let packages = |count| vec![SoftwarePackage::default(); count];
+        let packages = |count: usize| -> Packages {
+            let named = |number: usize| SoftwarePackage {
+                name: number.to_string(),
+                version: "1".to_owned(),
+                ..SoftwarePackage::default()
+            };
+            (0..count).map(named).collect()
+        };
         let inventory = Inventory {
             parts: vec![(Source::Dpkg, packages(1200)), (Source::Snap, packages(3))],
-            failed: Vec::new(),
+            ..Inventory::default()
         };
         let chunks: Vec<_> = chunks(Arc::new(inventory), "scan", "agent").collect();
         let shapes: Vec<_> = chunks

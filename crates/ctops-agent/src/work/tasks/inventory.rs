@@ -66,7 +66,7 @@ pub(super) async fn task(shared: &Shared, task: &AgentTask, output: &mut TaskOut
     if let Err(error) = deliver(shared, &task.task_id, &inventory).await {
         return Done::failed(format!("streaming packages: {error}"));
     }
-    let of_part = |(source, packages): &(software::Source, Vec<_>)| SourceCount {
+    let of_part = |(source, packages): &(software::Source, software::Packages)| SourceCount {
         source: source.as_str(),
         package_count: packages.len(),
     };
