@@ -59,8 +59,8 @@ impl Agent {
     }
 
     /// The server has stored what a report carried.
-    pub(super) fn delivered(&mut self, cargo: HeartbeatRequest) {
-        self.work.acknowledged(&cargo);
+    pub(super) fn delivered(&mut self, cargo: &HeartbeatRequest) {
+        self.work.acknowledged(cargo);
     }
 
     /// A report did not arrive, as far as is known.
