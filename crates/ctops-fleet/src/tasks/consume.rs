@@ -71,3 +71,59 @@ fn collect(events: &[AgentEvent]) -> (Output, Results) {
     }
     (output, results)
 }
+
+#[cfg(test)]
+mod tests {
+    use ctops_proto::queue::{TaskProgress, TaskResult};
+
+    use super::*;
+
+    fn event(host: u128, progress: &[(u128, &str)], results: &[(u128, i32)]) -> AgentEvent {
+        let id = |number: u128| Uuid::from_u128(number).to_string();
+        AgentEvent {
+            host_id: id(host),
+            task_progress: progress
+                .iter()
+                .map(|(task, chunk)| TaskProgress { task_id: id(*task), output_chunk: (*chunk).to_owned() })
+                .collect(),
+            task_results: results
+                .iter()
+                .map(|(task, exit_code)| TaskResult {
+                    task_id: id(*task),
+                    exit_code: *exit_code,
+                    ..Default::default()
+                })
+                .collect(),
+            ..AgentEvent::default()
+        }
+    }
+
+    #[test]
+    fn collect_keeps_output_in_order_and_the_first_result_of_each_task() {
+        let mut strange = event(1, &[], &[]);
+        strange.task_results.push(TaskResult { task_id: "task-1".into(), ..Default::default() });
+        let events = [
+            event(1, &[(5, "a"), (6, "x")], &[(5, 0)]),
+            event(1, &[(5, "b")], &[(5, 7), (6, 1)]),
+            event(2, &[], &[(5, 3)]),
+            strange,
+        ];
+        let (output, results) = collect(&events);
+        assert_eq!(output.chunks, ["a", "x", "b"]);
+        let tasks: Vec<_> = output.task_ids.iter().map(Uuid::as_u128).collect();
+        assert_eq!(tasks, [5, 6, 5]);
+        let said: Vec<_> = results
+            .host_ids
+            .iter()
+            .zip(&results.task_ids)
+            .zip(&results.exit_codes)
+            .map(|((host, task), code)| (host.as_u128(), task.as_u128(), *code))
+            .collect();
+        assert_eq!(
+            said,
+            [(1, 5, 0), (1, 6, 1), (2, 5, 3)],
+            "another host's claim is kept apart, and changes nothing"
+        );
+        assert_eq!(results.result_jsons, [None, None, None], "an empty text is no JSON");
+    }
+}

@@ -106,3 +106,41 @@ fn distinct(ids: impl Iterator<Item = Uuid>) -> Vec<Uuid> {
     ids.dedup();
     ids
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(id: u128, host: u128, status: &str) -> OpenTarget {
+        OpenTarget {
+            id: Uuid::from_u128(id),
+            run_id: Uuid::from_u128(100 + id % 2),
+            host_id: Uuid::from_u128(host),
+            status: status.to_owned(),
+            kind: SOFTWARE_INVENTORY.to_owned(),
+            config_json: "{}".to_owned(),
+        }
+    }
+
+    #[test]
+    fn cancellations_of_one_host_travel_together_and_name_nothing_else() {
+        let open = [
+            target(1, 7, "cancelling"),
+            target(2, 7, "running"),
+            target(3, 8, "pending"),
+            target(4, 7, "cancelling"),
+        ];
+        let sent = cancellations(&open);
+        assert_eq!(sent.len(), 1);
+        assert_eq!(sent[0].0, Uuid::from_u128(7));
+        let expected = [Uuid::from_u128(1).to_string(), Uuid::from_u128(4).to_string()];
+        assert_eq!(sent[0].1.cancel_task_ids, expected);
+        assert!(cancellations(&open[1..3]).is_empty());
+    }
+
+    #[test]
+    fn distinct_ids_are_in_the_order_of_locks() {
+        let ids = [3, 1, 3, 2].map(Uuid::from_u128);
+        assert_eq!(distinct(ids.into_iter()), [1, 2, 3].map(Uuid::from_u128));
+    }
+}

@@ -195,4 +195,26 @@ mod tests {
             events.iter().flat_map(|event| &event.task_progress).map(|p| p.task_id.clone()).collect();
         assert_eq!(order, (0..12).map(|n| n.to_string()).collect::<Vec<_>>());
     }
+
+    #[test]
+    fn learn_notes_what_an_agent_says_about_itself() {
+        let mut known = unknown(&agent());
+        assert!(known.capabilities.is_original() && known.version.is_empty());
+        let facts = HostFacts { agent_version: "1.2.3".into(), os: "linux".into(), ..Default::default() };
+        let message = HeartbeatRequest {
+            capabilities: vec!["update".into()],
+            config_revision: 4,
+            pinned_server_cert_fingerprint: "0f".repeat(32),
+            ..Default::default()
+        };
+        learn(&mut known, &message, &facts);
+        assert_eq!((known.version.as_str(), known.os.as_str(), known.config_revision), ("1.2.3", "linux", 4));
+        assert_eq!(known.pinned_certificate, "0f".repeat(32));
+        assert!(known.capabilities.has(Capabilities::UPDATE) && !known.capabilities.has(Capabilities::TASKS));
+        for odd in ["0F".repeat(32), "0f".repeat(31), "zz".repeat(32)] {
+            let message = HeartbeatRequest { pinned_server_cert_fingerprint: odd, ..Default::default() };
+            learn(&mut known, &message, &facts);
+            assert_eq!((known.pinned_certificate.as_str(), known.capabilities.is_original()), ("", true));
+        }
+    }
 }

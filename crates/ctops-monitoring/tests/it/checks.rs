@@ -292,3 +292,36 @@ async fn old_results_go_but_never_the_latest_hundred_nor_more_than_ten_thousand_
     };
     assert_eq!((count(&slow).await, count(&busy).await), (100, 10_000));
 }
+
+/// A host has so many checks at most, and all of them fit into one message below 4 MiB.
+#[tokio::test]
+async fn largest_set_of_checks_fits_into_one_message() {
+    let app = App::new().await;
+    let host = host(&app).await;
+    let admin = app.person(Role::OrgAdmin).await;
+    let body = json!({"name": "long", "type": "script", "config": {"script": "\n".repeat(9_950)}});
+    let check = create(&app, &host, &admin, body.clone()).await;
+    let mut too_long = body;
+    too_long["config"]["script"] = json!("\n".repeat(10_000));
+    let refused = app
+        .send(&admin, "POST", &format!("/hosts/{}/checks", host.id), Some(too_long), None)
+        .await
+        .expect(422);
+    assert_eq!(refused["fields"][0]["path"], "config", "escapes count as well");
+    sqlx::query(
+        "INSERT INTO checks (id, org_id, host_id, name, kind, config, interval_seconds, created_at, updated_at)
+         SELECT gen_random_uuid(), org_id, host_id, name, kind, config, interval_seconds, created_at, updated_at
+         FROM checks, generate_series(1, 199)",
+    )
+    .execute(app.pool())
+    .await
+    .unwrap();
+    let sent = app.sent(&host, OURS).await.remove(0);
+    assert_eq!(sent.checks.len(), 200);
+    assert!(prost::Message::encoded_len(&sent) < 4 * 1024 * 1024);
+    let path = format!("/hosts/{}/checks", host.id);
+    let one_more = app.send(&admin, "POST", &path, Some(port(1)), None).await.expect(409);
+    assert_eq!(one_more["code"], "wrong_state");
+    app.send(&admin, "DELETE", &format!("/checks/{}", id(&check)), None, None).await.expect(204);
+    create(&app, &host, &admin, port(1)).await;
+}
