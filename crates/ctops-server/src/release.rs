@@ -182,6 +182,7 @@ async fn list(pool: &ctops_pg::Pool) -> Result<()> {
 }
 
 /// The sentence of a refusal; its cause goes with it.
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn told(problem: Problem) -> anyhow::Error {
     match problem.cause_chain() {
         Some(cause) => anyhow::anyhow!("{}: {cause}", problem.detail()),

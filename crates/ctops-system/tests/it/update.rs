@@ -13,6 +13,9 @@ use crate::support::{Api, Fleet, Server, Supervised, program};
 /// For an update with everything around it, on a busy machine.
 const UPDATE_LIMIT: Duration = Duration::from_secs(90);
 
+/// A step of an update, and whether it has been reached.
+type Step<'a> = (&'a str, Box<dyn Fn() -> bool + 'a>);
+
 /// A server that trusts a key of its own, and an agent of version v1.0.0.
 struct Installation {
     agent: Supervised,
@@ -213,7 +216,7 @@ async fn update_when_the_agent_is_killed_between_its_steps_then_goes_on_and_a_pr
     it.publish("v1.1.0", &program("examples/agent_v1_1_0"));
     it.request("v1.1.0").await;
     let dir = it.agent.program_dir();
-    let steps: [(&str, Box<dyn Fn() -> bool>); 3] = [
+    let steps: [Step<'_>; 3] = [
         ("download begun", Box::new(|| dir.join("v1.1.0.part").exists())),
         ("program in its place", Box::new(|| dir.join("v1.1.0/ct-ops-agent").exists())),
         ("on trial", Box::new(|| !it.agent.update_state()["trial"].is_null())),
