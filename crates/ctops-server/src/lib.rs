@@ -24,6 +24,7 @@ pub mod measure;
 pub mod migrate_profile;
 pub mod queue;
 pub mod queue_claim;
+mod registry;
 pub mod release;
 pub mod roles;
 pub mod serve;
