@@ -48,10 +48,10 @@ async fn reports_when_the_server_is_stopped_under_load_then_all_that_were_stored
     let stored = fleet.count("SELECT count(*) FROM metric_samples").await;
     eprintln!("{} acknowledged, {stored} stored, fleet: {summary}", ledger.len());
     assert_eq!(stored, ledger.len() as i64, "everything that was stored was acknowledged");
-    assert_eq!(fleet.count("SELECT count(*) FROM agent_status_history WHERE reason = 'node_lost'").await, 0);
-    // Each stop ended every lease. The last ends wait in the queue until the server runs again.
+    // Each stop ended every lease once. The last ends wait in the queue until the server runs again; when that takes longer
+    // than the node's own lease, whoever looks for lost nodes may come first.
     wait_until(RECOVERY_LIMIT, || async {
-        let ended = "SELECT count(*) FROM agent_status_history WHERE reason = 'shutdown'";
+        let ended = "SELECT count(*) FROM agent_status_history WHERE reason IN ('shutdown', 'node_lost')";
         fleet.count(ended).await == (PLAN.agents as u64 * (RESTARTS + 1)) as i64
     })
     .await;
