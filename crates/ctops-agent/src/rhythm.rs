@@ -22,11 +22,11 @@ impl Rhythm {
         self.due
     }
 
-    /// A sample is taken at `now`. One taken in time keeps the rhythm; one taken early or much too late starts it anew, so
-    /// that samples never follow each other closer than the interval by themselves.
+    /// A sample is taken at `now`. One taken in time keeps the rhythm; one taken early, or late by more than a twentieth
+    /// of the interval, starts it anew, so that samples never follow each other much closer than the interval.
     pub fn taken(&mut self, now: Instant) {
-        let next = self.due + self.interval;
-        self.due = if now >= self.due && next > now { next } else { now + self.interval };
+        let in_time = now >= self.due && now - self.due <= self.interval / 20;
+        self.due = if in_time { self.due } else { now } + self.interval;
     }
 
     /// The next sample is due at once.
@@ -64,6 +64,8 @@ mod tests {
         let mut rhythm = Rhythm::new(30 * SECOND, start);
         rhythm.taken(at(10));
         assert_eq!(rhythm.due(), at(40), "taken early");
+        rhythm.taken(at(43));
+        assert_eq!(rhythm.due(), at(73), "taken late");
         rhythm.taken(at(105));
         assert_eq!(rhythm.due(), at(135), "no burst after a suspend");
         rhythm.hasten(at(106));

@@ -168,9 +168,9 @@ async fn upload_when_it_fails_then_is_repeated_with_the_same_id_and_reports_go_o
     engine.list(&[("aaa111", "exited")]);
     let agent = bench.start();
     let first = next_upload(&mut peer).await;
+    assert_eq!(next_upload(&mut peer).await, first);
+    assert_eq!(next_upload(&mut peer).await, first);
     peer.next_beat().await;
-    assert_eq!(next_upload(&mut peer).await, first);
-    assert_eq!(next_upload(&mut peer).await, first);
     bench.until("both were told", |bench| bench.log.count("container telemetry not uploaded") == 2).await;
     agent.stop().await;
 }
