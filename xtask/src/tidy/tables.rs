@@ -3,7 +3,7 @@
 use super::Source;
 
 /// Table and the folders or files that may write it.
-const WRITERS: [(&str, &[&str]); 43] = [
+const WRITERS: [(&str, &[&str]); 50] = [
     ("consumer_offsets", &["crates/ctops-queue/"]),
     ("dead_letters", &["crates/ctops-queue/"]),
     ("leader_leases", &["crates/ctops-pg/src/leader.rs"]),
@@ -47,6 +47,13 @@ const WRITERS: [(&str, &[&str]); 43] = [
     ("container_events", &["crates/ctops-fleet/src/containers/"]),
     ("container_samples", &["crates/ctops-fleet/src/containers/"]),
     ("container_batches", &["crates/ctops-fleet/src/containers/"]),
+    ("metric_samples", &["crates/ctops-fleet/src/metrics/"]),
+    ("host_disk_samples", &["crates/ctops-fleet/src/metrics/"]),
+    ("host_network_samples", &["crates/ctops-fleet/src/metrics/"]),
+    ("metric_progress", &["crates/ctops-fleet/src/metrics/"]),
+    ("metric_late", &["crates/ctops-fleet/src/metrics/"]),
+    ("metric_retention", &["crates/ctops-fleet/src/metrics/"]),
+    ("metric_storage", &["crates/ctops-fleet/src/metrics/"]),
 ];
 
 /// Where SQL may stand although the file is not a store: foundation that owns a table.
