@@ -209,10 +209,11 @@ async fn inventory_of_a_scan_that_is_not_the_agents_is_not_found() {
 /// Spec: software-inventory 4, 5
 #[tokio::test]
 async fn inventory_with_a_gap_or_too_large_a_chunk_or_of_two_scans_fails() {
+    type Chunks = fn(&str, &str) -> Vec<SoftwareInventoryChunk>;
     let node = TestNode::start().await;
     let agent = node.agent().await;
     let other = scan_task(&node, &agent).await;
-    let cases: [(&str, fn(&str, &str) -> Vec<SoftwareInventoryChunk>); 4] = [
+    let cases: [(&str, Chunks); 4] = [
         ("gap", |scan, _| vec![chunk(scan, 0, "dpkg", &["a"], false), chunk(scan, 2, "dpkg", &["b"], true)]),
         ("repetition", |scan, _| {
             vec![chunk(scan, 0, "dpkg", &["a"], false), chunk(scan, 0, "dpkg", &["a"], true)]
