@@ -22,7 +22,9 @@ pub mod throttle;
 pub mod time;
 
 pub use actor::{Access, Actor, Grant, Permission};
-pub use agents::{AgentEvents, AgentWork, Capabilities, ConnectedAgent, announce_work, announce_work_for_org};
+pub use agents::{
+    AgentEvents, AgentWork, Capabilities, ConnectedAgent, announce_work, announce_work_for_org,
+};
 pub use http::{ApiResult, JsonBody, PathId, QueryParams};
 pub use slice::{Job, Slice};
 pub use state::AppState;
