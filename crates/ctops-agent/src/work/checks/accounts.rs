@@ -82,7 +82,7 @@ impl Accounts {
             Ok(logins) => logins,
             Err(error) => {
                 let report = Report { error: Some(format!("reading passwd: {error}")), ..Report::default() };
-                return Outcome::new(Verdict::Error, document(&report));
+                return Outcome::document(Verdict::Error, document(&report));
             }
         };
         // Only root may read it; without it passwords are unknown.
@@ -96,10 +96,11 @@ impl Accounts {
                 self.account(login, password, &active)
             })
             .collect();
-        Outcome::pass(fitted(accounts, tools.max_document, |accounts, truncated| {
+        let text = fitted(accounts, tools.max_document, |accounts, truncated| {
             let accounts = Some(accounts).filter(|accounts| !accounts.is_empty());
             document(&Report { accounts, truncated, error: None })
-        }))
+        });
+        Outcome::document(Verdict::Pass, text)
     }
 
     fn account(&self, login: Login, password: Password, active: &HashSet<u32>) -> Account {

@@ -55,7 +55,7 @@ impl CertFile {
             Err(error) => (Verdict::Error, Facts::none(), Some(error)),
         };
         let report = Report { file_path: &self.file_path, format: &self.format, facts, error };
-        Outcome::new(verdict, document(&report))
+        Outcome::document(verdict, document(&report))
     }
 
     fn certificate(&self) -> Result<CertificateDer<'static>, String> {

@@ -65,7 +65,7 @@ impl Certificate {
             let chain = Some(links).filter(|_| report.error.is_none());
             document(&Report { chain, ..report.clone() })
         });
-        Outcome::new(verdict, text)
+        Outcome::document(verdict, text)
     }
 
     fn port(&self) -> u16 {

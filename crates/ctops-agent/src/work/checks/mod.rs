@@ -90,20 +90,28 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    fn pass(output: impl Into<String>) -> Self {
-        Self::new(Verdict::Pass, output)
+    fn pass(text: impl Into<String>) -> Self {
+        Self::text(Verdict::Pass, text)
     }
 
-    fn fail(output: impl Into<String>) -> Self {
-        Self::new(Verdict::Fail, output)
+    fn fail(text: impl Into<String>) -> Self {
+        Self::text(Verdict::Fail, text)
     }
 
-    fn error(output: impl Into<String>) -> Self {
-        Self::new(Verdict::Error, output)
+    fn error(text: impl Into<String>) -> Self {
+        Self::text(Verdict::Error, text)
     }
 
-    fn new(verdict: Verdict, output: impl Into<String>) -> Self {
-        Self { verdict, output: output.into() }
+    /// A text, of which the end is left out when it is too long.
+    fn text(verdict: Verdict, text: impl Into<String>) -> Self {
+        let mut output = text.into();
+        output.truncate(output.floor_char_boundary(MAX_TEXT));
+        Self { verdict, output }
+    }
+
+    /// A document, whose writer keeps to the limit.
+    fn document(verdict: Verdict, output: String) -> Self {
+        Self { verdict, output }
     }
 }
 

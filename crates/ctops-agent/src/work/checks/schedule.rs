@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::{Check, Dialect, MAX_TEXT, Outcome, Tools};
+use super::{Check, Dialect, Outcome, Tools};
 use crate::backoff::random_u16;
 use crate::work::outbox::Outbox;
 
@@ -146,12 +146,8 @@ impl Repeated {
             // The semaphore is never closed.
             let Ok(place) = self.places.acquire().await else { return };
             let (ran_at, started) = (self.tools.clock.now(), Instant::now());
-            let mut outcome = self.outcome(&busy).await;
+            let outcome = self.outcome(&busy).await;
             drop(place);
-            if !outcome.output.starts_with('{') && outcome.output.len() > MAX_TEXT {
-                let end = (0..=MAX_TEXT).rev().find(|at| outcome.output.is_char_boundary(*at));
-                outcome.output.truncate(end.unwrap_or(0));
-            }
             let result = CheckResult {
                 check_id: self.id.clone(),
                 status: outcome.verdict.as_str().to_owned(),

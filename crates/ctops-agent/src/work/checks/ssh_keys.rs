@@ -12,7 +12,7 @@ use ring::digest;
 use serde::{Deserialize, Serialize};
 
 use super::describe::bits;
-use super::{Outcome, Tools, accounts, document, fitted};
+use super::{Outcome, Tools, Verdict, accounts, document, fitted};
 use crate::files;
 
 /// Largest key file, bytes.
@@ -140,10 +140,11 @@ impl Scan<'_> {
 
     fn outcome(self, max_document: usize) -> Outcome {
         let Self { keys, warnings, .. } = self;
-        Outcome::pass(fitted(keys, max_document, |keys, truncated| {
+        let text = fitted(keys, max_document, |keys, truncated| {
             let keys = Some(keys).filter(|keys| !keys.is_empty());
             document(&Report { keys, truncated, warnings: &warnings })
-        }))
+        });
+        Outcome::document(Verdict::Pass, text)
     }
 }
 

@@ -220,18 +220,13 @@ impl Waiting {
         output.text.push_str(chunk);
         if output.text.len() > limit {
             let marker = if limit < PROGRESS_MARKER.len() { "" } else { PROGRESS_MARKER };
-            output.text.truncate(floor(&output.text, limit - marker.len()));
+            output.text.truncate(output.text.floor_char_boundary(limit - marker.len()));
             output.text.push_str(marker);
             output.cut = true;
         } else if chunk.ends_with(PROGRESS_MARKER) {
             output.cut = true;
         }
     }
-}
-
-/// The largest position in `text` that is not behind `limit` and between two characters.
-fn floor(text: &str, limit: usize) -> usize {
-    (0..=limit.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
 /// Takes from the front what fits into `limit` bytes, but at least one.
@@ -263,7 +258,7 @@ pub(super) fn fitted(mut result: AgentTaskResult) -> AgentTaskResult {
     let separator = if result.error.is_empty() { "" } else { "\n" };
     let fixed = result.task_id.len() + result.task_type.len() + result.result_json.len();
     let room = RESULT_BYTES.saturating_sub(fixed + separator.len() + RESULT_MARKER.len());
-    result.error.truncate(floor(&result.error, room));
+    result.error.truncate(result.error.floor_char_boundary(room));
     result.error.push_str(separator);
     result.error.push_str(RESULT_MARKER);
     result

@@ -1,7 +1,8 @@
 //! `list_ports`: listening sockets from `/proc/net`, with the programs that hold them from `/proc/*/fd` (proc(5)).
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use ctops_base::text;
@@ -10,8 +11,8 @@ use ctops_proto::agent::PortInfo;
 use super::MAX_ENTRIES;
 use crate::files;
 
-/// Largest socket table read, bytes: 100,000 connections have 15 MB.
-const MAX_TABLE: u64 = 32 * 1024 * 1024;
+/// Read of a socket table, bytes: 100,000 connections have 15 MB.
+const MAX_TABLE: u64 = 64 * 1024 * 1024;
 const MAX_NAME: usize = 64;
 /// Open files looked at, over all processes.
 const MAX_FILES: usize = 2_000_000;
@@ -41,10 +42,12 @@ pub(super) fn list(proc: &Path) -> Result<Vec<PortInfo>, String> {
         ("udp6", "udp", UNCONNECTED),
     ];
     for (table, protocol, state) in tables {
-        match files::read(&proc.join("net").join(table), MAX_TABLE) {
-            Ok(content) => {
-                let content = String::from_utf8_lossy(&content);
-                found.extend(listeners(&content, state).map(|listener| (protocol, listener)));
+        match File::open(proc.join("net").join(table)) {
+            Ok(file) => {
+                let lines = BufReader::new(file).take(MAX_TABLE).lines().map_while(Result::ok);
+                found.extend(
+                    lines.filter_map(|line| listener(&line, state)).map(|listener| (protocol, listener)),
+                );
             }
             // Kernels without IPv6 have no such tables.
             Err(_) if table != "tcp" => {}
@@ -67,18 +70,16 @@ pub(super) fn list(proc: &Path) -> Result<Vec<PortInfo>, String> {
     Ok(ports.collect())
 }
 
-/// The sockets of a table that are in `state`, which for UDP must also have no peer.
-fn listeners<'t>(table: &'t str, state: &'t str) -> impl Iterator<Item = Listener> + 't {
-    table.lines().skip(1).filter_map(move |line| {
-        let columns: Vec<&str> = line.split_whitespace().take(10).collect();
-        let [_, local, peer, found, .., inode] = columns[..] else { return None };
-        let peer_port = peer.rsplit_once(':')?.1;
-        if columns.len() != 10 || found != state || peer_port != "0000" {
-            return None;
-        }
-        let port = u16::from_str_radix(local.rsplit_once(':')?.1, 16).ok().filter(|port| *port != 0)?;
-        Some(Listener { port, inode: inode.parse().ok()? })
-    })
+/// The socket of a line if it is in `state` and has no peer, which for UDP the state does not tell.
+fn listener(line: &str, state: &str) -> Option<Listener> {
+    let columns: Vec<&str> = line.split_whitespace().take(10).collect();
+    let [_, local, peer, found, .., inode] = columns[..] else { return None };
+    let peer_port = peer.rsplit_once(':')?.1;
+    if columns.len() != 10 || found != state || peer_port != "0000" {
+        return None;
+    }
+    let port = u16::from_str_radix(local.rsplit_once(':')?.1, 16).ok().filter(|port| *port != 0)?;
+    Some(Listener { port, inode: inode.parse().ok()? })
 }
 
 /// Which program holds which of the sockets. Of other users' processes only root may know.
@@ -133,9 +134,11 @@ mod tests {
 
     #[test]
     fn tables_when_read_then_only_listening_sockets_count() {
-        let tcp: Vec<_> = listeners(TCP, LISTEN).collect();
+        let listening =
+            |table: &str, state| table.lines().filter_map(|line| listener(line, state)).collect::<Vec<_>>();
+        let tcp = listening(TCP, LISTEN);
         assert_eq!(tcp, [Listener { port: 5432, inode: 17471 }, Listener { port: 22, inode: 18202 }]);
-        let udp: Vec<_> = listeners(UDP, UNCONNECTED).collect();
+        let udp = listening(UDP, UNCONNECTED);
         assert_eq!(udp, [Listener { port: 68, inode: 15000 }]);
         assert_eq!(socket_inode("socket:[17471]"), Some(17471));
         assert_eq!(socket_inode("pipe:[1]"), None);
@@ -143,8 +146,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_table_is_read_without_panic(table in "(\\PC{0,120}\n|[0-9A-F: ]{0,120}\n){0,5}") {
-            listeners(&table, LISTEN).for_each(drop);
+        fn any_line_is_read_without_panic(line in "\\PC{0,120}|[0-9A-F: ]{0,120}") {
+            let _ = listener(&line, LISTEN);
         }
     }
 }

@@ -170,7 +170,7 @@ impl Patch {
                 ..report.clone()
             })
         });
-        Outcome::new(verdict, text)
+        Outcome::document(verdict, text)
     }
 }
 
