@@ -1,6 +1,7 @@
 //! Scripted faults of brokers: what was acknowledged is there, once; what was not is reported.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -147,8 +148,17 @@ async fn records_under_way_are_bounded() {
     let queue = Arc::new(KafkaQueue::open(options).await.unwrap());
     publish(queue.as_ref(), TOPIC, "host 0", "before").await;
     brokers.script().broker_down(-1).unwrap();
-    let mut publishing = flood(&queue, 0..60);
-    wait_until(LIMIT, || async { queue.health() == Health::Unavailable }).await;
+    let began = Arc::new(AtomicUsize::new(0));
+    let mut publishing = JoinSet::new();
+    for number in 0..60 {
+        let (queue, began) = (Arc::clone(&queue), Arc::clone(&began));
+        publishing.spawn(async move {
+            began.fetch_add(1, Ordering::SeqCst);
+            queue.publish(TOPIC, "host 0".into(), number.to_string().into()).await
+        });
+    }
+    // On the test's one thread, a publisher that has begun has its room or waits for it.
+    wait_until(LIMIT, || async { began.load(Ordering::SeqCst) == 60 }).await;
     publishing.shutdown().await;
     brokers.script().broker_up(-1).unwrap();
     // Those that had room are stored although nobody waits for them; an end mark is the last record of all.
