@@ -84,12 +84,12 @@ async fn acknowledged_reports_when_anything_single_fails_are_kept_exactly_once()
     }
 }
 
-/// One installation under load.
+/// One installation under load. The server comes last: its directory holds the files of the others.
 struct Site {
-    server: Server,
-    gate: Gate,
     load: LoadTest,
+    gate: Gate,
     fleet: Fleet,
+    server: Server,
 }
 
 impl Site {
@@ -104,7 +104,7 @@ impl Site {
         let load = LoadTest::start(entrance, &api.token_for_many().await, &PLAN);
         let fleet = Fleet::of(&server).await;
         wait_until(ENROLMENT_LIMIT, || all_back(&fleet, PLAN.agents)).await;
-        Self { server, gate, load, fleet }
+        Self { load, gate, fleet, server }
     }
 
     async fn run(&mut self, seed: u64) {
