@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
-use ctops_base::Problem;
+use ctops_base::{Problem, ProblemKind};
 use ctops_proto::release::{ReleaseError, Version};
 use ctops_slice::guard::ClientIp;
 use ctops_slice::http::ProblemBody;
@@ -120,7 +120,11 @@ async fn released(
     version: Option<Version>,
 ) -> Result<Option<AgentBinary>, Problem> {
     let files = ReleaseFiles::below(&state.installation.agent_dist_dir);
-    let program = open_program(&state.pool, &files, version, platform.names(), 0).await?;
+    let program = match open_program(&state.pool, &files, version, platform.names(), 0).await {
+        // A release need not have every platform.
+        Err(problem) if version.is_none() && problem.kind() == ProblemKind::Unavailable => None,
+        opened => opened?,
+    };
     Ok(program.map(|program| AgentBinary::new(program.file, program.remaining, program.sha256)))
 }
 

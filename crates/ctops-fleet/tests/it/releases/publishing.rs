@@ -49,6 +49,13 @@ async fn bundle_when_uploaded_by_a_super_administrator_then_is_listed_and_served
     let answer =
         app.send(None, "GET", "/agent/binary?os=linux&arch=arm64&version=v1.2.0", None, nobody).await;
     assert_eq!(answer.code(503), "unavailable");
+    std::fs::write(
+        app.state.installation.agent_dist_dir.join("ct-ops-agent-linux-arm64"),
+        "put there by hand",
+    )
+    .unwrap();
+    let program = app.send(None, "GET", "/agent/binary?os=linux&arch=arm64", None, nobody).await;
+    assert_eq!(program.text(), "put there by hand", "the release has no such program");
     let answer = app.send(None, "GET", "/agent/binary?os=linux&arch=amd64&version=new", None, nobody).await;
     assert_eq!(answer.code(422), "validation_failed");
 }
