@@ -34,6 +34,7 @@ const DATA_FILES: &[&str] = &[
     crate::identity::PUBLIC_KEY_FILE,
     crate::data_dir::STATE_FILE,
     crate::data_dir::CONFIG_FILE,
+    crate::work::TASKS_FILE,
     crate::data_dir::LEAF_FILE,
     crate::data_dir::AUTHORITY_FILE,
     crate::data_dir::WEB_CERTIFICATE_FILE,

@@ -127,7 +127,7 @@ async fn last_check_when_removed_then_stops_only_on_an_authoritative_set() {
     let query = AgentQuery { query_id: "q".to_owned(), query_type: "other".to_owned() };
     peer.push(stream, Ok(HeartbeatResponse { pending_queries: vec![query], ..push() }));
     let results = report(&mut peer, "the answer to a later question", |report| {
-        (!report.query_results.is_empty()).then(|| report.check_results.len())
+        (!report.query_results.is_empty()).then_some(report.check_results.len())
     })
     .await;
     assert_eq!(results, 0);

@@ -10,7 +10,8 @@ use tracing::warn;
 
 use crate::files;
 
-const FILE: &str = "tasks.json";
+/// Where it is kept, in the data directory.
+pub(crate) const FILE: &str = "tasks.json";
 /// Tasks remembered. A server that repeats a task does so at once or after a reconnect, not after hundreds of others.
 const MAX_TASKS: usize = 512;
 /// Results that are kept until the server has them; each has at most 16 KiB.

@@ -21,6 +21,7 @@ pub(super) mod script;
 mod service;
 mod uninstall;
 
+pub(crate) use ledger::FILE as TASKS_FILE;
 use ledger::{Known, Ledger};
 use output::TaskOutput;
 
