@@ -177,6 +177,7 @@ pub fn uninstall(layout: &Layout) -> Result<(), InstallError> {
             files::remove_if_present(&other.join(file)).during("removing the data")?;
         }
         remove_tree(&other.join(crate::update::PROGRAM_DIR)).during("removing updated programs")?;
+        remove_tree(&other.join(crate::work::SCRIPTS_DIR)).during("removing scripts")?;
         remove_if_empty(&other).during("removing the data")?;
     }
     remove_tree(&layout.path(DEFAULT_DATA_DIR)).during("removing the data")?;

@@ -26,7 +26,7 @@ use line::Line;
 pub(crate) use line::Link;
 use outbox::Outbox;
 use program::Programs;
-pub(crate) use tasks::TASKS_FILE;
+pub(crate) use tasks::{SCRIPTS_DIR, TASKS_FILE};
 
 /// How long no check begins after the agent has exceeded its limits.
 const SHED_PAUSE: Duration = Duration::from_secs(300);

@@ -24,6 +24,7 @@ mod uninstall;
 pub(crate) use ledger::FILE as TASKS_FILE;
 use ledger::{Known, Ledger};
 use output::TaskOutput;
+pub(crate) use script::FOLDER as SCRIPTS_DIR;
 
 /// The type of a script.
 pub(super) const CUSTOM_SCRIPT: &str = "custom_script";

@@ -25,7 +25,7 @@ const NO_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 /// Beyond the time-out, processor seconds.
 const CPU_MARGIN: u64 = 5;
 /// Directory of scripts that run, in the data directory.
-const FOLDER: &str = "scripts";
+pub(crate) const FOLDER: &str = "scripts";
 /// Sets the limits as far as the shell can, then becomes the interpreter: files of 20,480 blocks (10 MiB), 32
 /// processes, 128 open files, 1 GiB of memory. Some shells count processes under another letter.
 const LIMITED: &str = "ulimit -f 20480 2>/dev/null; ulimit -n 128 2>/dev/null; ulimit -v 1048576 2>/dev/null; \
