@@ -31,6 +31,9 @@ async fn main() -> ExitCode {
     let pool = ctops_pg::connect(&url, 4).await.expect("the database can be reached");
     ctops_pg::migrate::run(&pool).await.expect("the schema can be made");
     let end = fill(&pool).await.expect("a history can be made");
+    // What the server does with days that are over.
+    let slice = ctops_fleet::metrics::slice(&pool, &Clock::manual(end));
+    slice.jobs()[0].run().await.expect("the history can be kept");
     // Two hours beyond the aggregates, so that every chart has a part that is reckoned from samples.
     let bench = Bench { pool, actor: actor(), now: end };
     let all = "cpu,memory,disk,mount_disk,network_receive,network_transmit";

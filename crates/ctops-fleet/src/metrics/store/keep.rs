@@ -1,6 +1,6 @@
 //! Retention, and what the settings page shows of it.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use ctops_pg::{Pool, Tx};
 use ctops_slice::Grant;
 use sqlx::AssertSqlSafe;
@@ -107,6 +107,43 @@ pub(in crate::metrics) async fn delete_days(
     );
     let done = sqlx::query(AssertSqlSafe(statement)).bind(before).bind(DELETED_AT_ONCE).execute(pool).await?;
     Ok(done.rows_affected())
+}
+
+/// Partitions of these tables that lie before a day and are not in the order of their keys yet: names of the partition
+/// and of its key, oldest first.
+pub(in crate::metrics) async fn unordered_days(
+    pool: &Pool,
+    tables: &[String],
+    before: NaiveDate,
+) -> Result<Vec<(String, String)>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT c.relname::text, k.relname::text
+         FROM pg_inherits AS i
+         JOIN pg_class AS c ON c.oid = i.inhrelid
+         JOIN pg_class AS p ON p.oid = i.inhparent
+         JOIN pg_index AS x ON x.indrelid = c.oid AND x.indisprimary AND NOT x.indisclustered
+         JOIN pg_class AS k ON k.oid = x.indexrelid
+         WHERE i.inhparent IN (SELECT to_regclass(t.name) FROM UNNEST($1::text[]) AS t(name))
+           AND c.relname < p.relname || '_p' || to_char($2::date, 'YYYYMMDD')
+           AND starts_with(c.relname, p.relname || '_p')
+         ORDER BY c.relname",
+    )
+    .bind(tables)
+    .bind(before)
+    .fetch_all(pool)
+    .await
+}
+
+/// Puts the rows of a partition into the order of its key, and remembers that.
+pub(in crate::metrics) async fn put_in_order(
+    pool: &Pool,
+    partition: &str,
+    key: &str,
+) -> Result<(), sqlx::Error> {
+    let mut tx = pool.begin().await?;
+    sqlx::query("SELECT set_config('lock_timeout', '5000', true)").execute(&mut *tx).await?;
+    sqlx::raw_sql(AssertSqlSafe(format!("CLUSTER {partition} USING {key}"))).execute(&mut *tx).await?;
+    tx.commit().await
 }
 
 /// A table without partitions, or one partition.

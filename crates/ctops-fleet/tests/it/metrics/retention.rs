@@ -184,3 +184,40 @@ async fn retention_runs_every_six_hours_and_aggregation_twice_a_minute() {
         slice.jobs().iter().map(|job| (job.name(), job.every().as_secs())).collect();
     assert_eq!(every, [("metric_retention", 21_600), ("metric_aggregates", 30)]);
 }
+
+#[tokio::test]
+async fn hours_of_days_that_are_over_are_put_in_the_order_of_their_hosts_once() {
+    let app = App::new().await;
+    keep(&app).await;
+    let mut hosts = Vec::new();
+    for _ in 0..20 {
+        hosts.push(a_host(app.org).insert(app.pool()).await);
+    }
+    for hour in 0..20 {
+        let samples: Vec<NewSample> =
+            hosts.iter().rev().map(|host| a_sample(host, at(hour * 1_800), 1)).collect();
+        write(app.pool(), &samples, true).await;
+    }
+    app.clock.advance(TimeDelta::days(4));
+    roll(&app).await;
+    let order = async || -> Vec<Uuid> {
+        sqlx::query_scalar("SELECT host_id FROM metric_samples_1h_p20260603 ORDER BY ctid")
+            .fetch_all(app.pool())
+            .await
+            .unwrap()
+    };
+    let before = order().await;
+    assert!(!before.is_sorted(), "hour by hour");
+    keep(&app).await;
+    let (after, file) = (order().await, file_of(&app).await);
+    assert!(after.is_sorted() && after.len() == before.len());
+    keep(&app).await;
+    assert_eq!(file_of(&app).await, file, "it is not written again");
+}
+
+async fn file_of(app: &App) -> i64 {
+    sqlx::query_scalar("SELECT pg_relation_filenode('metric_samples_1h_p20260603')::bigint")
+        .fetch_one(app.pool())
+        .await
+        .unwrap()
+}
