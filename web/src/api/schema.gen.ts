@@ -4,6 +4,110 @@
  */
 
 export interface paths {
+    "/admin/hosts/bulk-delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Deletes simulated hosts with everything that belongs to them. The key is `CT_OPS_LOADTEST_ADMIN_KEY`. */
+        post: operations["bulk_delete_hosts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agent-releases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Releases in the store, newest version first, at most 200. */
+        get: operations["list_agent_releases"];
+        put?: never;
+        /** Publish a bundle made by `ct-ops release sign`. */
+        post: operations["publish_agent_release"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agent-releases/{id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Withdraw a release: nobody is offered it any more, agents that run it keep it. */
+        post: operations["withdraw_agent_release"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agent-rollouts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Rollouts, newest first, at most 50. */
+        get: operations["list_agent_rollouts"];
+        put?: never;
+        /** Roll a release out to all agents of a channel that run an older version. */
+        post: operations["start_agent_rollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agent-rollouts/{id}/halt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Halt a running rollout. */
+        post: operations["halt_agent_rollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agent-rollouts/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Resume a halted rollout. Failures so far no longer count. */
+        post: operations["resume_agent_rollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/agent/binary": {
         parameters: {
             query?: never;
@@ -47,6 +151,23 @@ export interface paths {
         };
         /** The install script for Linux, to be run by `sh` with the token in `CT_OPS_ENROLMENT_TOKEN`. */
         get: operations["get_install_script"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agent/manifest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The signed manifest of the newest release of a channel. */
+        get: operations["get_agent_manifest"];
         put?: never;
         post?: never;
         delete?: never;
@@ -160,6 +281,25 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/agents/{id}/update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An agent's updates. */
+        get: operations["get_agent_update"];
+        put?: never;
+        /** Tell an agent to update now. It does so as soon as it is connected. */
+        post: operations["request_agent_update"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change an agent's channel or pin. */
+        patch: operations["change_agent_update"];
+        trace?: never;
+    };
     "/auth/login": {
         parameters: {
             query?: never;
@@ -203,6 +343,111 @@ export interface paths {
         };
         /** How people sign in here. */
         get: operations["get_auth_methods"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/checks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows a check. */
+        get: operations["get_check"];
+        put?: never;
+        post?: never;
+        /** Deletes a check with its results; its agent stops it. */
+        delete: operations["delete_check"];
+        options?: never;
+        head?: never;
+        /** Changes a check; its agent runs it at once. */
+        patch: operations["change_check"];
+        trace?: never;
+    };
+    "/checks/{id}/results": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the results of a check, newest first. */
+        get: operations["list_check_results"];
+        put?: never;
+        post?: never;
+        /** Removes all results of a check. */
+        delete: operations["clear_check_results"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/checks/{id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks the agent to run a check once, now. */
+        post: operations["run_check"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/containers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows one container. */
+        get: operations["get_container"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/containers/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the events of a container, newest first, 100 at a time. */
+        get: operations["list_container_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/containers/{id}/samples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the newest raw samples of a container, at most 1,440. */
+        get: operations["list_container_samples"];
         put?: never;
         post?: never;
         delete?: never;
@@ -351,6 +596,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/hosts/{id}/checks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the checks of a host with their last results. */
+        get: operations["list_host_checks"];
+        put?: never;
+        /** Adds a check to a host; its agent runs it at once. */
+        post: operations["create_check"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hosts/{id}/container-runtimes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the container runtimes of a host with their state. */
+        get: operations["list_container_runtimes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hosts/{id}/containers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the containers of a host. */
+        get: operations["list_host_containers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/hosts/{id}/events": {
         parameters: {
             query?: never;
@@ -368,6 +665,108 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/hosts/{id}/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Charts of one host: at most 300 points per line, a point without figures where a line must end. */
+        get: operations["host_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hosts/{id}/metrics/heartbeat-gaps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Time between the heartbeats of one host; the longest of each bucket. */
+        get: operations["host_heartbeat_gaps"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hosts/{id}/offline-periods": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Times without a connection to one host. */
+        get: operations["host_offline_periods"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hosts/{id}/packages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the packages of a host. */
+        get: operations["list_host_packages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hosts/{id}/queries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks a connected host for its listening ports or running services. The answer is waited for 120 s. */
+        post: operations["create_host_query"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hosts/{id}/queries/{query_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows a query, with its answer when it has arrived. */
+        get: operations["get_host_query"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/hosts/{id}/samples": {
         parameters: {
             query?: never;
@@ -377,6 +776,93 @@ export interface paths {
         };
         /** Lists the newest raw samples of a host, at most 720. */
         get: operations["host_samples"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hosts/{id}/scans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the newest scans of a host. */
+        get: operations["list_host_scans"];
+        put?: never;
+        /** Starts a scan of a host at once. */
+        post: operations["start_host_scan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hosts/{id}/settings/containers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows how the containers of a host are watched; null means as the organisation. */
+        get: operations["get_host_container_settings"];
+        /** Replaces how the containers of a host are watched. */
+        put: operations["put_host_container_settings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hosts/{id}/ssh-host-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows the SSH host keys of a host. */
+        get: operations["get_host_keys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hosts/{id}/ssh-host-keys/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Accepts the keys that wait. */
+        post: operations["accept_host_keys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hosts/{id}/task-runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the runs of a host, newest first, each with this host's part. */
+        get: operations["list_host_task_runs"];
         put?: never;
         post?: never;
         delete?: never;
@@ -437,6 +923,42 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/settings/agent-updates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the organisation's agents are updated. */
+        get: operations["get_agent_update_settings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change how the organisation's agents are updated. Rollouts under way keep their waves. */
+        patch: operations["update_agent_update_settings"];
+        trace?: never;
+    };
+    "/settings/containers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows how containers are watched in the organisation. */
+        get: operations["get_container_settings"];
+        /** Replaces how containers are watched in the organisation. */
+        put: operations["put_container_settings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/settings/enrolment": {
         parameters: {
             query?: never;
@@ -453,6 +975,60 @@ export interface paths {
         head?: never;
         /** Change the enrolment settings of the organisation. */
         patch: operations["update_enrolment_settings"];
+        trace?: never;
+    };
+    "/settings/host-defaults": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows the host defaults. */
+        get: operations["get_host_defaults"];
+        /** Replaces the host defaults; agents obey with their following heartbeat. */
+        put: operations["put_host_defaults"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/settings/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How long metrics are kept, and what is kept. */
+        get: operations["get_retention_settings"];
+        /** Change how long metrics are kept. What is older goes with the next retention run, within six hours. */
+        put: operations["update_retention_settings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/settings/software-inventory": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows the settings of the software inventory. */
+        get: operations["get_software_settings"];
+        /** Replaces the settings of the software inventory. */
+        put: operations["put_software_settings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/setup": {
@@ -472,10 +1048,118 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/system/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Dead letters, newest first. */
+        get: operations["list_dead_letters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/system/dead-letters/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One dead letter. */
+        get: operations["get_dead_letter"];
+        put?: never;
+        post?: never;
+        /** Forgets a dead letter for good. */
+        delete: operations["discard_dead_letter"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/system/dead-letters/{id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks for a dead letter to be applied again, which happens within seconds. */
+        post: operations["replay_dead_letter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/task-runs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows a run with its hosts. */
+        get: operations["get_task_run"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/task-runs/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Cancels a run: what has not started at once, what runs as soon as its agent says so or is silent for two minutes. */
+        post: operations["cancel_task_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/task-runs/{id}/hosts/{host_id}/output": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows what a task wrote on one host, as far as it was kept. */
+        get: operations["get_task_output"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Which keys to trust. */
+        AcceptHostKeys: {
+            /** @description Fingerprints of all waiting keys, as they were shown. */
+            fingerprints: string[];
+        };
         /** @description An agent. */
         Agent: {
             approved_at?: string | null;
@@ -537,11 +1221,152 @@ export interface components {
             /** @description A status, or `adopted`. */
             status: string;
         };
+        /** @description The newest release of a channel. */
+        AgentManifest: {
+            /** @description The manifest, exactly as it was signed. */
+            manifest_json: string;
+            /** @description Ed25519 signature over `manifest_json`, hex. */
+            signature: string;
+            version: string;
+        };
+        /** @description A release of the agent. */
+        AgentRelease: {
+            artifacts: components["schemas"]["AgentReleaseArtifact"][];
+            channel: string;
+            /** Format: uuid */
+            id: string;
+            /** @description Agents below are updated without being told to. */
+            minimum_version: string;
+            published_at: components["schemas"]["Timestamp"];
+            published_by?: components["schemas"]["AgentReleasePublisher"] | null;
+            released_at: components["schemas"]["Timestamp"];
+            version: string;
+            withdrawn_at?: components["schemas"]["Timestamp"] | null;
+        };
+        /** @description A program of a release. */
+        AgentReleaseArtifact: {
+            arch: string;
+            os: string;
+            /** @description Lower-case hex. */
+            sha256: string;
+            /**
+             * Format: int64
+             * @description Bytes.
+             */
+            size: number;
+            /** @description Below the server's address. */
+            url: string;
+        };
+        /** @description Who published a release. */
+        AgentReleasePublisher: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+        };
+        /** @description Releases, newest version first. */
+        AgentReleases: {
+            items: components["schemas"]["AgentRelease"][];
+        };
+        /** @description A rollout of a release. */
+        AgentRollout: {
+            /** Format: int64 */
+            agents: number;
+            began_at: components["schemas"]["Timestamp"];
+            channel: string;
+            /**
+             * Format: int64
+             * @description Rolled back, refused or failed.
+             */
+            failed: number;
+            /**
+             * Format: int32
+             * @description A wave of which more than this share fails halts the rollout.
+             */
+            halt_percent: number;
+            /** @description Why it halted. */
+            halt_reason?: string | null;
+            /** Format: uuid */
+            id: string;
+            /** Format: int64 */
+            offered: number;
+            /** @description `running`, `halted`, `finished` or `superseded`. */
+            state: string;
+            /** Format: int64 */
+            updated: number;
+            version: string;
+            /**
+             * Format: int32
+             * @description Number of the current wave, from 1.
+             */
+            wave: number;
+            /** @description Growing percentages of the agents. */
+            waves: number[];
+        };
+        /** @description What to roll out. */
+        AgentRolloutRequest: {
+            /** @description `stable` when absent. */
+            channel?: string | null;
+            /** @description The newest release of the channel when absent. */
+            version?: string | null;
+        };
+        /** @description Rollouts, newest first. */
+        AgentRollouts: {
+            items: components["schemas"]["AgentRollout"][];
+        };
         /** @description The enrolment token an agent came with. */
         AgentToken: {
             /** Format: uuid */
             id: string;
             label: string;
+        };
+        /** @description What was decided about an agent, and how its last update ended. */
+        AgentUpdate: {
+            channel: string;
+            last_update_result?: components["schemas"]["AgentUpdateResult"] | null;
+            /** @description The version it is to run whatever its channel says. */
+            pinned_version?: string | null;
+            /** @description The version it was told to install and has not reported about yet. */
+            requested_version?: string | null;
+        };
+        /** @description What to change; what is absent stays. */
+        AgentUpdatePatch: {
+            /** @description 1 to 32 characters of a-z, 0-9 and -. */
+            channel?: string | null;
+            /** @description A version to run, older or newer; null removes the pin. */
+            pinned_version?: string | null;
+        };
+        /** @description What to install. */
+        AgentUpdateRequest: {
+            /** @description The newest release of the agent's channel when absent. */
+            version?: string | null;
+        };
+        /** @description How an update ended. */
+        AgentUpdateResult: {
+            at: components["schemas"]["Timestamp"];
+            /** @description Why it did not succeed. */
+            detail: string;
+            /** @description `updated`, `rolled_back`, `refused` or `failed`. */
+            outcome: string;
+            version: string;
+        };
+        /** @description How agents are updated. */
+        AgentUpdateSettings: {
+            /**
+             * Format: int32
+             * @description A wave of which more than this share rolls back, fails or goes offline halts the rollout.
+             */
+            halt_percent: number;
+            /** @description Agents of the original product, which verify nothing, are told to download the newest stable release. */
+            update_originals: boolean;
+            /** @description Growing percentages of the agents; the last one is 100. */
+            waves: number[];
+        };
+        /** @description Settings to change; what is absent stays. */
+        AgentUpdateSettingsPatch: {
+            /** Format: int32 */
+            halt_percent?: number | null;
+            update_originals?: boolean | null;
+            waves?: number[] | null;
         };
         /** @description One way to sign in. */
         AuthMethodBody: {
@@ -559,6 +1384,223 @@ export interface components {
             /** @description There is no account yet; only set-up works. */
             setup_required: boolean;
         };
+        /** @description Which hosts. */
+        BulkDelete: {
+            /** @description Start of the host names: 1 to 200 characters, beginning with `loadtest-`. `%` and `_` mean themselves. */
+            hostname_prefix: string;
+        };
+        /** @description What became of them. */
+        BulkDeleted: {
+            /**
+             * Format: int64
+             * @description Hosts deleted.
+             */
+            deleted: number;
+            /** @description Names of hosts that could not be deleted. */
+            failed: string[];
+        };
+        /** @description A check. */
+        Check: {
+            /**
+             * @description Parameters of the type. Secrets are left out: `has_password`, and `has_value` of secret headers, say that they are
+             *     there.
+             */
+            config: Record<string, never>;
+            created_at: components["schemas"]["Timestamp"];
+            enabled: boolean;
+            /** Format: uuid */
+            host_id: string;
+            /** Format: uuid */
+            id: string;
+            /** Format: int32 */
+            interval_seconds: number;
+            /** @description The last five results, newest first. */
+            latest_results: components["schemas"]["CheckResult"][];
+            name: string;
+            /** @description Type of check. */
+            type: string;
+            updated_at: components["schemas"]["Timestamp"];
+        };
+        /** @description What to change. */
+        CheckChange: {
+            /** @description Parameters to change; null removes one. A secret that is left out stays. */
+            config?: Record<string, never> | null;
+            enabled?: boolean | null;
+            /** Format: int32 */
+            interval_seconds?: number | null;
+            name?: string | null;
+            /** @description Only the present type: it cannot be changed. */
+            type?: string | null;
+        };
+        /** @description The checks of a host. */
+        CheckList: {
+            items: components["schemas"]["Check"][];
+        };
+        /** @description A result. */
+        CheckResult: {
+            /** Format: int64 */
+            duration_ms: number;
+            output: string;
+            ran_at: components["schemas"]["Timestamp"];
+            /** @description `pass`, `fail` or `error`. */
+            status: string;
+        };
+        /** @description A part of a check's results. */
+        CheckResultList: {
+            items: components["schemas"]["CheckResult"][];
+            /** @description Null at the end. */
+            next_cursor?: string | null;
+        };
+        /** @description A container. */
+        Container: {
+            /** @description The engine's id. */
+            container_id: string;
+            created_at?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: int32
+             * @description Of the last run that ended.
+             */
+            exit_code?: number | null;
+            finished_at?: components["schemas"]["Timestamp"] | null;
+            first_seen_at: components["schemas"]["Timestamp"];
+            /** @description `healthy`, `unhealthy` or `starting`; null without a health check. */
+            health?: string | null;
+            /** Format: uuid */
+            host_id: string;
+            /** Format: uuid */
+            id: string;
+            image: string;
+            image_id: string;
+            /** @description The last complete inventory had it. */
+            is_present: boolean;
+            labels: {
+                [key: string]: string;
+            };
+            last_seen_at: components["schemas"]["Timestamp"];
+            name: string;
+            names: string[];
+            /** @description Compose project. */
+            project?: string | null;
+            /** Format: int32 */
+            restart_count: number;
+            /** @description `docker` or `podman`. */
+            runtime: string;
+            started_at?: components["schemas"]["Timestamp"] | null;
+            /** @description As the engine names it, for example `running`. */
+            state: string;
+            status: string;
+        };
+        /** @description Something that happened to a container. */
+        ContainerEvent: {
+            at: components["schemas"]["Timestamp"];
+            /** Format: int32 */
+            exit_code?: number | null;
+            health?: string | null;
+            /** @description `started`, `stopped`, `restarted`, `appeared`, `disappeared` or `health_changed`. */
+            kind: string;
+            /** Format: int32 */
+            restart_count: number;
+            state: string;
+        };
+        /** @description Events of a container. */
+        ContainerEvents: {
+            /** @description Newest first. */
+            items: components["schemas"]["ContainerEvent"][];
+            /** @description Continues the list; null at its end. */
+            next_cursor?: string | null;
+        };
+        /** @description A container runtime. */
+        ContainerRuntime: {
+            api_version?: string | null;
+            checked_at?: components["schemas"]["Timestamp"] | null;
+            /** @description At most 160 characters, without paths. */
+            error?: string | null;
+            last_inventory_at?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: int64
+             * @description Samples that the agent had to drop.
+             */
+            lost_samples: number;
+            /**
+             * Format: int64
+             * @description Samples that the server did not take: impossible times or values, or of unknown containers.
+             */
+            rejected_samples: number;
+            /** @description `docker` or `podman`. */
+            runtime: string;
+            /** @description The state is old. */
+            stale: boolean;
+            /** @description `not_installed`, `installed`, `permission_denied`, `unreachable`, `error`, or `unknown` when nothing was reported. */
+            status: string;
+            version?: string | null;
+        };
+        /** @description The container runtimes of a host. */
+        ContainerRuntimes: {
+            items: components["schemas"]["ContainerRuntime"][];
+        };
+        /** @description One sample. */
+        ContainerSample: {
+            /** @description By the agent's clock. */
+            at: components["schemas"]["Timestamp"];
+            /** Format: float */
+            block_read_bps?: number | null;
+            /** Format: float */
+            block_write_bps?: number | null;
+            /**
+             * Format: float
+             * @description Cores the container may use; null when not known.
+             */
+            cpu_cores?: number | null;
+            /**
+             * Format: float
+             * @description Per cent of one core; several cores give more than 100.
+             */
+            cpu_percent: number;
+            /**
+             * Format: int64
+             * @description Null without a limit.
+             */
+            memory_limit_bytes?: number | null;
+            /** Format: float */
+            memory_percent: number;
+            /** Format: int64 */
+            memory_used_bytes: number;
+            /** Format: int32 */
+            pids: number;
+            /**
+             * Format: float
+             * @description Bytes per second since the sample before; null after a restart or a gap.
+             */
+            receive_bps?: number | null;
+            /** Format: float */
+            transmit_bps?: number | null;
+        };
+        /** @description Raw samples, oldest first. */
+        ContainerSamples: {
+            items: components["schemas"]["ContainerSample"][];
+        };
+        /** @description How containers are watched in the organisation. */
+        ContainerTelemetrySettings: {
+            /** @description Containers are watched at all. */
+            enabled: boolean;
+            /**
+             * Format: int32
+             * @description Seconds between two inventories, 30 to 3600.
+             */
+            inventory_interval_seconds: number;
+            /** @description Beginnings of label keys to keep besides `com.docker.compose.` and `org.opencontainers.image.`, at most 64. */
+            label_prefixes: string[];
+            /**
+             * Format: int32
+             * @description Days for which samples are kept, 1 to 365.
+             */
+            retention_days: number;
+            /**
+             * Format: int32
+             * @description Seconds between two samples, 2 to 300.
+             */
+            sample_interval_seconds: number;
+        };
         /** @description A new token. The secret is shown here and never again. */
         CreatedEnrolmentToken: {
             /** @description `host:port` for agents that are configured by hand. */
@@ -570,6 +1612,43 @@ export interface components {
             token: components["schemas"]["EnrolmentToken"];
             /** @description What to know about the choices made. */
             warnings: components["schemas"]["EnrolmentTokenWarning"][];
+        };
+        /** @description A record that a consumer group could not apply. */
+        DeadLetter: {
+            /** @description Consumer group that could not apply it. */
+            group: string;
+            /** Format: int64 */
+            id: number;
+            /** @description What the record is about: the host's id for records of agents, hexadecimal. */
+            key: string;
+            /** Format: int64 */
+            offset: number;
+            parked_at: components["schemas"]["Timestamp"];
+            /** Format: int32 */
+            partition: number;
+            /** Format: int32 */
+            payload_bytes: number;
+            /** @description Why it was refused the last time. */
+            reason: string;
+            /**
+             * Format: int32
+             * @description How often it was refused.
+             */
+            refusals: number;
+            replay_requested_at?: components["schemas"]["Timestamp"] | null;
+            replayed_at?: components["schemas"]["Timestamp"] | null;
+            /** @description `waiting`, `requested` or `replayed`. */
+            status: string;
+            topic: string;
+        };
+        /** @description One dead letter with the beginning of its payload. */
+        DeadLetterDetail: components["schemas"]["DeadLetter"] & {
+            /** @description Beginning of the payload, hexadecimal; null for topics whose records may hold secrets. */
+            payload_hex?: string | null;
+            /** @description The same bytes as text, every other byte as a dot. */
+            payload_text?: string | null;
+            /** @description Whether the payload has more than is shown. */
+            payload_truncated: boolean;
         };
         /** @description A mounted file system. */
         DiskBody: {
@@ -654,6 +1733,24 @@ export interface components {
             arch: components["schemas"]["FacetBody"][];
             os: components["schemas"]["FacetBody"][];
         };
+        /** @description `[time, seconds]`. */
+        HeartbeatGap: Record<string, never>[];
+        /** @description Time between heartbeats. */
+        HeartbeatGaps: {
+            /**
+             * Format: int64
+             * @description Width of a point; null for every heartbeat.
+             */
+            bucket_seconds?: number | null;
+            /** @description The begin asked for lies before what is kept. */
+            clipped: boolean;
+            from: components["schemas"]["Timestamp"];
+            /** @description `[time, seconds]`, oldest first. */
+            points: components["schemas"]["HeartbeatGap"][];
+            /** @description `raw` or `1m`. */
+            source: string;
+            to: components["schemas"]["Timestamp"];
+        };
         /** @description The agent of a host. */
         HostAgent: {
             approved_at?: components["schemas"]["Timestamp"] | null;
@@ -716,6 +1813,34 @@ export interface components {
             /** @description Lower-case hex. */
             serial: string;
         };
+        /** @description How the containers of a host are watched; null means as the organisation. */
+        HostContainerSettings: {
+            /** @description False to leave the containers of this host alone; true does not override the organisation's choice. */
+            enabled?: boolean | null;
+            /**
+             * Format: int32
+             * @description Days for which samples are kept, 1 to 365.
+             */
+            retention_days?: number | null;
+        };
+        /** @description What the hosts of the organisation collect, and how often they report. */
+        HostDefaults: {
+            /** @description Container runtimes and containers. */
+            collect_containers: boolean;
+            /** @description Processor use, load averages, number of processes. */
+            collect_cpu: boolean;
+            /** @description File systems. */
+            collect_disk: boolean;
+            /** @description Memory and swap. */
+            collect_memory: boolean;
+            /** @description Network traffic. */
+            collect_network: boolean;
+            /**
+             * Format: int32
+             * @description Between two heartbeats, 5 to 300; null leaves it to the configuration of each agent.
+             */
+            heartbeat_interval_seconds?: number | null;
+        };
         /** @description One line of the list. */
         HostItem: components["schemas"]["HostBase"] & {
             agent?: components["schemas"]["HostItemAgent"] | null;
@@ -725,11 +1850,116 @@ export interface components {
             id: string;
             version?: string | null;
         };
+        /** @description One key of a host. */
+        HostKey: {
+            /** @description For example `ssh-ed25519`. */
+            algorithm: string;
+            /** @description `SHA256:` and unpadded base64, as `ssh-keygen -l` prints it. */
+            fingerprint_sha256: string;
+        };
+        /** @description SSH host keys of a host. */
+        HostKeys: {
+            /** @description What the host reports instead. */
+            pending: components["schemas"]["HostKey"][];
+            pending_since?: components["schemas"]["Timestamp"] | null;
+            /** @description `none` when the host never reported any, `trusted`, or `changed` while others wait. */
+            status: string;
+            trusted: components["schemas"]["HostKey"][];
+            trusted_at?: components["schemas"]["Timestamp"] | null;
+        };
+        /** @description Charts of one host. */
+        HostMetrics: {
+            /**
+             * Format: int64
+             * @description Width of a point; null for samples as they are.
+             */
+            bucket_seconds?: number | null;
+            /** @description The begin asked for lies before what is kept. */
+            clipped: boolean;
+            /** @description Begin, on the edge of a bucket. */
+            from: components["schemas"]["Timestamp"];
+            series: components["schemas"]["MetricSeries"][];
+            /** @description Where the points come from: `raw`, `1m`, `1h` or `1d`. */
+            source: string;
+            to: components["schemas"]["Timestamp"];
+        };
+        /** @description A package of a host. */
+        HostPackage: {
+            /** @description Empty when the source has none. */
+            architecture: string;
+            first_seen_at: components["schemas"]["Timestamp"];
+            install_date?: components["schemas"]["Timestamp"] | null;
+            last_seen_at: components["schemas"]["Timestamp"];
+            name: string;
+            publisher?: string | null;
+            removed_at?: components["schemas"]["Timestamp"] | null;
+            /** @description The version that came when this one went. */
+            replaced_by_version?: string | null;
+            repository?: string | null;
+            source: string;
+            source_name?: string | null;
+            source_version?: string | null;
+            version: string;
+        };
         /** @description A person. */
         HostPerson: {
             /** Format: uuid */
             id: string;
             name: string;
+        };
+        /** @description A query to a host. */
+        HostQuery: {
+            completed_at?: components["schemas"]["Timestamp"] | null;
+            created_at: components["schemas"]["Timestamp"];
+            error: string;
+            expires_at: components["schemas"]["Timestamp"];
+            /** Format: uuid */
+            id: string;
+            kind: string;
+            /** @description `{"ports":[{"port","protocol","process"}]}` or `{"services":[{"name","load_state","active_sub"}]}`. */
+            result?: Record<string, never> | null;
+            /** @description `pending`, `complete` or `error`. */
+            status: string;
+        };
+        /** @description A scan. */
+        HostScan: {
+            /** Format: int32 */
+            added: number;
+            completed_at?: components["schemas"]["Timestamp"] | null;
+            error?: string | null;
+            /** Format: uuid */
+            id: string;
+            /** @description `user`, `schedule` or `task`. */
+            origin: string;
+            /** Format: int32 */
+            package_count: number;
+            /** Format: int32 */
+            removed: number;
+            requested_at: components["schemas"]["Timestamp"];
+            sources: components["schemas"]["HostScanSource"][];
+            started_at?: components["schemas"]["Timestamp"] | null;
+            /** @description `pending`, `running`, `success`, `partial` or `failed`. */
+            status: string;
+            /**
+             * Format: uuid
+             * @description Null when the scan's task was not started as a scan.
+             */
+            task_run_id?: string | null;
+            /** Format: int32 */
+            unchanged: number;
+        };
+        /** @description One source of packages in a scan. */
+        HostScanSource: {
+            /** Format: int64 */
+            count: number;
+            error?: string | null;
+            ok: boolean;
+            source: string;
+        };
+        /** @description The newest scans of a host. */
+        HostScans: {
+            /** @description Newest first, at most 100. */
+            items: components["schemas"]["HostScan"][];
         };
         /** @description Data of the event `host.updated`. */
         HostUpdated: {
@@ -808,6 +2038,37 @@ export interface components {
             /** @description Full name. */
             name: string;
         };
+        /** @description `[time, average, lowest, highest]`. */
+        MetricPoint: Record<string, never>[];
+        /** @description One line. */
+        MetricSeries: {
+            /** @description `mount_point` or `interface` with its name; empty for the whole host. */
+            labels: {
+                [key: string]: string;
+            };
+            metric: string;
+            /** @description `[time, average, lowest, highest]`, oldest first; nulls where the line ends. */
+            points: components["schemas"]["MetricPoint"][];
+        };
+        /** @description A check to be made. */
+        NewCheck: {
+            /** @description Parameters of the type. */
+            config?: Record<string, never>;
+            /** @description True when absent. */
+            enabled?: boolean | null;
+            /**
+             * Format: int32
+             * @description 10 to 3600; 60 when absent.
+             */
+            interval_seconds?: number | null;
+            /** @description 1 to 100 characters. */
+            name: string;
+            /**
+             * @description `port`, `process`, `http`, `certificate`, `cert_file`, `service_account`, `ssh_key_scan`, `patch_status` or
+             *     `script`.
+             */
+            type: string;
+        };
         /** @description A token to create. Null is a choice of its own: any number of uses, or no expiry. */
         NewEnrolmentToken: {
             /** @description Agents need no approval; for holders of `enrolment.auto_approve`. */
@@ -828,6 +2089,21 @@ export interface components {
             skip_verify?: boolean;
             /** @description At most 64. */
             tags?: components["schemas"]["Tag"][];
+        };
+        /** @description What to ask. */
+        NewHostQuery: {
+            /** @description `list_ports` or `list_services`. */
+            kind: string;
+        };
+        /** @description One time without a connection. */
+        OfflinePeriod: {
+            from: components["schemas"]["Timestamp"];
+            reason: string;
+            to?: components["schemas"]["Timestamp"] | null;
+        };
+        /** @description Times without a connection, oldest first. */
+        OfflinePeriods: {
+            items: components["schemas"]["OfflinePeriod"][];
         };
         /** @description The answer of a paged list. */
         PageBody_Agent: {
@@ -855,6 +2131,109 @@ export interface components {
                 status: string;
                 token?: components["schemas"]["AgentToken"] | null;
                 version?: string | null;
+            }[];
+            /**
+             * Format: int32
+             * @description Which page this is, from 1.
+             */
+            page: number;
+            /**
+             * Format: int32
+             * @description Rows on a page.
+             */
+            page_size: number;
+            /**
+             * Format: int64
+             * @description Rows in the whole list.
+             */
+            total: number;
+        };
+        /** @description The answer of a paged list. */
+        PageBody_Container: {
+            /** @description The rows of this page. */
+            items: {
+                /** @description The engine's id. */
+                container_id: string;
+                created_at?: components["schemas"]["Timestamp"] | null;
+                /**
+                 * Format: int32
+                 * @description Of the last run that ended.
+                 */
+                exit_code?: number | null;
+                finished_at?: components["schemas"]["Timestamp"] | null;
+                first_seen_at: components["schemas"]["Timestamp"];
+                /** @description `healthy`, `unhealthy` or `starting`; null without a health check. */
+                health?: string | null;
+                /** Format: uuid */
+                host_id: string;
+                /** Format: uuid */
+                id: string;
+                image: string;
+                image_id: string;
+                /** @description The last complete inventory had it. */
+                is_present: boolean;
+                labels: {
+                    [key: string]: string;
+                };
+                last_seen_at: components["schemas"]["Timestamp"];
+                name: string;
+                names: string[];
+                /** @description Compose project. */
+                project?: string | null;
+                /** Format: int32 */
+                restart_count: number;
+                /** @description `docker` or `podman`. */
+                runtime: string;
+                started_at?: components["schemas"]["Timestamp"] | null;
+                /** @description As the engine names it, for example `running`. */
+                state: string;
+                status: string;
+            }[];
+            /**
+             * Format: int32
+             * @description Which page this is, from 1.
+             */
+            page: number;
+            /**
+             * Format: int32
+             * @description Rows on a page.
+             */
+            page_size: number;
+            /**
+             * Format: int64
+             * @description Rows in the whole list.
+             */
+            total: number;
+        };
+        /** @description The answer of a paged list. */
+        PageBody_DeadLetter: {
+            /** @description The rows of this page. */
+            items: {
+                /** @description Consumer group that could not apply it. */
+                group: string;
+                /** Format: int64 */
+                id: number;
+                /** @description What the record is about: the host's id for records of agents, hexadecimal. */
+                key: string;
+                /** Format: int64 */
+                offset: number;
+                parked_at: components["schemas"]["Timestamp"];
+                /** Format: int32 */
+                partition: number;
+                /** Format: int32 */
+                payload_bytes: number;
+                /** @description Why it was refused the last time. */
+                reason: string;
+                /**
+                 * Format: int32
+                 * @description How often it was refused.
+                 */
+                refusals: number;
+                replay_requested_at?: components["schemas"]["Timestamp"] | null;
+                replayed_at?: components["schemas"]["Timestamp"] | null;
+                /** @description `waiting`, `requested` or `replayed`. */
+                status: string;
+                topic: string;
             }[];
             /**
              * Format: int32
@@ -939,6 +2318,42 @@ export interface components {
              */
             total: number;
         };
+        /** @description The answer of a paged list. */
+        PageBody_HostPackage: {
+            /** @description The rows of this page. */
+            items: {
+                /** @description Empty when the source has none. */
+                architecture: string;
+                first_seen_at: components["schemas"]["Timestamp"];
+                install_date?: components["schemas"]["Timestamp"] | null;
+                last_seen_at: components["schemas"]["Timestamp"];
+                name: string;
+                publisher?: string | null;
+                removed_at?: components["schemas"]["Timestamp"] | null;
+                /** @description The version that came when this one went. */
+                replaced_by_version?: string | null;
+                repository?: string | null;
+                source: string;
+                source_name?: string | null;
+                source_version?: string | null;
+                version: string;
+            }[];
+            /**
+             * Format: int32
+             * @description Which page this is, from 1.
+             */
+            page: number;
+            /**
+             * Format: int32
+             * @description Rows on a page.
+             */
+            page_size: number;
+            /**
+             * Format: int64
+             * @description Rows in the whole list.
+             */
+            total: number;
+        };
         /** @description The body of every error (RFC 9457, api-conventions 9). */
         ProblemBody: {
             /** @description Stable code to switch on. */
@@ -963,6 +2378,52 @@ export interface components {
             message: string;
             /** @description Name of the field. */
             path: string;
+        };
+        /** @description What was published. */
+        PublishedAgentRelease: {
+            channel: string;
+            version: string;
+        };
+        /** @description What is kept of one resolution. */
+        RetentionResolution: {
+            /**
+             * Format: int64
+             * @description Bytes with indexes.
+             */
+            bytes?: number | null;
+            /**
+             * Format: int32
+             * @description Days it is kept for this organisation.
+             */
+            days: number;
+            measured_at?: components["schemas"]["Timestamp"] | null;
+            oldest_sample_at?: components["schemas"]["Timestamp"] | null;
+            /** @description `raw`, `1m`, `1h` or `1d`. */
+            resolution: string;
+            /**
+             * Format: int64
+             * @description Rows of the whole installation, an estimate once there are many; null before the first count.
+             */
+            rows?: number | null;
+        };
+        /** @description How long metrics are kept. */
+        RetentionSettings: {
+            /**
+             * Format: int32
+             * @description The most that can be set.
+             */
+            limit_days: number;
+            /** Format: int32 */
+            metric_retention_days: number;
+            resolutions: components["schemas"]["RetentionResolution"][];
+        };
+        /** @description How long metrics are to be kept. */
+        RetentionSettingsInput: {
+            /**
+             * Format: int64
+             * @description 1 to 180; up to 365 with the feature `metricRetentionExtended`.
+             */
+            metric_retention_days: number;
         };
         /** @description One sample. */
         SampleBody: {
@@ -1023,6 +2484,37 @@ export interface components {
             /** @description The code from the server's log, unless codes are switched off. */
             setup_code?: string | null;
         };
+        /** @description Settings of the software inventory. */
+        SoftwareInventorySettings: {
+            /** @description Hosts are scanned automatically. */
+            enabled: boolean;
+            /** @description Also read flatpaks. */
+            include_flatpak: boolean;
+            /** @description Also read packages of pip, npm, cargo and gem. */
+            include_language_managers: boolean;
+            /** @description Also read snaps. */
+            include_snap: boolean;
+            /** @description Also read apps of the Windows Store. */
+            include_windows_store: boolean;
+            /**
+             * Format: int32
+             * @description Hours between two scans of a host, 1 to 720.
+             */
+            interval_hours: number;
+        };
+        /** @description A scan that was started. */
+        StartedHostScan: {
+            /**
+             * Format: uuid
+             * @description The scan.
+             */
+            scan_id: string;
+            /**
+             * Format: uuid
+             * @description The task run it is in.
+             */
+            task_run_id: string;
+        };
         /** @description The figures of the overview. */
         SummaryBody: {
             hotspots: components["schemas"]["HotspotsBody"];
@@ -1051,6 +2543,67 @@ export interface components {
             /** @description 1 to 500 characters. */
             value: string;
         };
+        /** @description Output of one host. */
+        TaskOutput: {
+            output: string;
+            /** @description Later output was dropped. */
+            truncated: boolean;
+        };
+        /** @description A run. */
+        TaskRun: {
+            completed_at?: components["schemas"]["Timestamp"] | null;
+            created_at: components["schemas"]["Timestamp"];
+            created_by?: components["schemas"]["TaskRunCreator"] | null;
+            /** @description The hosts, in the order of their turns; of a host's list of runs that host alone. */
+            hosts: components["schemas"]["TaskTarget"][];
+            /** Format: uuid */
+            id: string;
+            /** @description Task type. */
+            kind: string;
+            /**
+             * Format: int32
+             * @description Hosts at a time; 0 means all.
+             */
+            max_parallel: number;
+            /** @description `manual` or `automated`. */
+            origin: string;
+            started_at?: components["schemas"]["Timestamp"] | null;
+            /** @description `pending`, `running`, `cancelling`, `cancelled`, `completed` or `failed`. */
+            status: string;
+        };
+        /** @description Who started a run. */
+        TaskRunCreator: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+        };
+        /** @description A part of a host's runs. */
+        TaskRunList: {
+            items: components["schemas"]["TaskRun"][];
+            /** @description Null at the end. */
+            next_cursor?: string | null;
+        };
+        /** @description One host of a run. */
+        TaskTarget: {
+            completed_at?: components["schemas"]["Timestamp"] | null;
+            error: string;
+            /** Format: int32 */
+            exit_code?: number | null;
+            /** Format: uuid */
+            host_id: string;
+            hostname: string;
+            /** Format: int64 */
+            output_bytes: number;
+            /** @description What the task answered, as JSON; null when nothing. */
+            result?: Record<string, never> | null;
+            /** @description Why it was skipped. */
+            skip_reason?: string | null;
+            started_at?: components["schemas"]["Timestamp"] | null;
+            /** @description `pending`, `running`, `cancelling`, `cancelled`, `success`, `failed` or `skipped`. */
+            status: string;
+            /** Format: uuid */
+            task_id: string;
+        };
         /**
          * Format: date-time
          * @description A moment in an answer: ISO 8601, UTC, always three decimals (api-conventions 1).
@@ -1066,6 +2619,297 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    bulk_delete_hosts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkDelete"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkDeleted"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_agent_releases: {
+        parameters: {
+            query?: {
+                /** @description One channel only. */
+                channel?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentReleases"];
+                };
+            };
+        };
+    };
+    publish_agent_release: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": number[];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PublishedAgentRelease"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    withdraw_agent_release: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_agent_rollouts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentRollouts"];
+                };
+            };
+        };
+    };
+    start_agent_rollout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AgentRolloutRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentRollout"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    halt_agent_rollout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentRollout"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    resume_agent_rollout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentRollout"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     get_agent_binary: {
         parameters: {
             query?: {
@@ -1073,6 +2917,8 @@ export interface operations {
                 os?: string;
                 /** @description `amd64` or `arm64`. */
                 arch?: string;
+                /** @description A published version; the newest stable one when absent. */
+                version?: string;
             };
             header?: never;
             path?: never;
@@ -1086,6 +2932,14 @@ export interface operations {
                 };
                 content: {
                     "application/octet-stream": number[];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
             422: {
@@ -1161,6 +3015,52 @@ export interface operations {
                 };
                 content: {
                     "text/x-shellscript": string;
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_agent_manifest: {
+        parameters: {
+            query?: {
+                /** @description `stable` when absent. */
+                channel?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentManifest"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
             422: {
@@ -1397,6 +3297,125 @@ export interface operations {
             };
         };
     };
+    get_agent_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentUpdate"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    request_agent_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AgentUpdateRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentUpdate"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    change_agent_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AgentUpdatePatch"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentUpdate"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     login: {
         parameters: {
             query?: never;
@@ -1517,6 +3536,332 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuthMethodsBody"];
+                };
+            };
+        };
+    };
+    get_check: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Check"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    delete_check: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    change_check: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Check"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_check_results: {
+        parameters: {
+            query?: {
+                /** @description 1 to 1000; 100 when absent. */
+                limit?: string;
+                /** @description `next_cursor` of the answer before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckResultList"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    clear_check_results: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    run_check: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_container: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Container"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_container_events: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the answer before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContainerEvents"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_container_samples: {
+        parameters: {
+            query?: {
+                /** @description Minutes, 1 to 1440; 60 when absent. */
+                minutes?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContainerSamples"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -1821,6 +4166,170 @@ export interface operations {
             };
         };
     };
+    list_host_checks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckList"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    create_check: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCheck"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Check"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_container_runtimes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContainerRuntimes"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_host_containers: {
+        parameters: {
+            query?: {
+                /** @description Part of name, image or id, at most 200 characters, whatever its case. */
+                search?: string;
+                /** @description `running`, `exited`, `created`, `paused`, `restarting`, `removing` or `dead`. */
+                state?: string;
+                /** @description Image reference. */
+                image?: string;
+                /** @description Compose project. */
+                project?: string;
+                /** @description `true` for containers that are there, `false` for those that are gone. */
+                present?: string;
+                /**
+                 * @description `name`, `image`, `state`, `started`, `restarts` or `last_seen`, `-` before it for descending. When absent: present
+                 *     ones, then last seen, then by name.
+                 */
+                sort?: string;
+                /** @description Page, from 1. */
+                page?: string;
+                /** @description 25, 50 (default), 100 or 200. */
+                page_size?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageBody_Container"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     follow_host: {
         parameters: {
             query?: never;
@@ -1854,6 +4363,270 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    host_metrics: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Names separated by commas: `cpu`, `memory`, `disk`, `swap` and `mount_disk` (percent), `load1`, `load5`,
+                 *     `load15`, `processes`, `network_receive` and `network_transmit` (bytes per second), `network_receive_errors` and
+                 *     `network_transmit_errors` (per second). `cpu,memory,disk` without.
+                 */
+                metrics?: string;
+                /** @description `1h`, `6h`, `24h` (default), `7d`, `30d`, `90d`, `180d` or `365d` up to now. */
+                range?: string;
+                /** @description Begin, together with `to` and instead of `range`. */
+                from?: string;
+                /** @description End, at most 366 days after `from`. */
+                to?: string;
+                /** @description `auto`. */
+                bucket?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostMetrics"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    host_heartbeat_gaps: {
+        parameters: {
+            query?: {
+                /** @description `1h`, `6h`, `24h` (default), `7d`, `30d`, `90d`, `180d` or `365d` up to now. */
+                range?: string;
+                /** @description Begin, together with `to` and instead of `range`. */
+                from?: string;
+                /** @description End, at most 366 days after `from`. */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeartbeatGaps"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    host_offline_periods: {
+        parameters: {
+            query?: {
+                /** @description `1h`, `6h`, `24h` (default), `7d`, `30d`, `90d`, `180d` or `365d` up to now. */
+                range?: string;
+                /** @description Begin, together with `to` and instead of `range`. */
+                from?: string;
+                /** @description End, at most 366 days after `from`. */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OfflinePeriods"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_host_packages: {
+        parameters: {
+            query?: {
+                /** @description Part of name, version or publisher, at most 200 characters, whatever its case. */
+                search?: string;
+                /** @description `dpkg`, `rpm`, `pacman`, `apk`, `snap`, `flatpak` and so on. */
+                source?: string;
+                /** @description `true` to list packages that are gone as well. */
+                include_removed?: string;
+                /**
+                 * @description `name` (default), `version`, `architecture`, `publisher`, `source`, `first_seen` or `last_seen`; `-` before it for
+                 *     descending.
+                 */
+                sort?: string;
+                /** @description Page, from 1. */
+                page?: string;
+                /** @description 25, 50, 100 (default) or 200. */
+                page_size?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageBody_HostPackage"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    create_host_query: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewHostQuery"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostQuery"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_host_query: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                query_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostQuery"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -1894,6 +4667,262 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_host_scans: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostScans"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    start_host_scan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StartedHostScan"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_host_container_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostContainerSettings"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    put_host_container_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HostContainerSettings"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostContainerSettings"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_host_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostKeys"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    accept_host_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptHostKeys"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostKeys"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_host_task_runs: {
+        parameters: {
+            query?: {
+                /** @description 1 to 200; 50 when absent. */
+                limit?: string;
+                /** @description `next_cursor` of the answer before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskRunList"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -2038,6 +5067,106 @@ export interface operations {
             };
         };
     };
+    get_agent_update_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentUpdateSettings"];
+                };
+            };
+        };
+    };
+    update_agent_update_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AgentUpdateSettingsPatch"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentUpdateSettings"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_container_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContainerTelemetrySettings"];
+                };
+            };
+        };
+    };
+    put_container_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ContainerTelemetrySettings"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContainerTelemetrySettings"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     get_enrolment_settings: {
         parameters: {
             query?: never;
@@ -2084,6 +5213,164 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_host_defaults: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostDefaults"];
+                };
+            };
+        };
+    };
+    put_host_defaults: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HostDefaults"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostDefaults"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_retention_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionSettings"];
+                };
+            };
+        };
+    };
+    update_retention_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetentionSettingsInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionSettings"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_software_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SoftwareInventorySettings"];
+                };
+            };
+        };
+    };
+    put_software_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SoftwareInventorySettings"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SoftwareInventorySettings"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -2148,6 +5435,310 @@ export interface operations {
             };
             /** @description unavailable: not prepared yet */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_dead_letters: {
+        parameters: {
+            query?: {
+                /** @description Only those that are `waiting`, `requested` or `replayed`. */
+                status?: string;
+                /** @description Page, from 1. */
+                page?: string;
+                /** @description 10, 20, 25, 50, 100 or 200. */
+                page_size?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageBody_DeadLetter"];
+                };
+            };
+            /** @description not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description permission missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description parameter not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_dead_letter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description dead letter */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterDetail"];
+                };
+            };
+            /** @description not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description permission missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description no such dead letter */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    discard_dead_letter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description dead letter */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description forgotten */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description permission missing or untrusted origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description no such dead letter */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    replay_dead_letter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description dead letter */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetter"];
+                };
+            };
+            /** @description not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description permission missing or untrusted origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description no such dead letter */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description asked for already, or replayed */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_task_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskRun"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    cancel_task_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskRun"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_task_output: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                host_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskOutput"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -59,6 +59,7 @@ async fn public_operations_are_the_known_few() {
         .map(|o| format!("{} {}", o.method, o.path))
         .collect();
     let known = [
+        "POST /admin/hosts/bulk-delete",
         "GET /agent/binary",
         "GET /agent/ca.pem",
         "GET /agent/install.sh",
