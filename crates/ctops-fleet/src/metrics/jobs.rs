@@ -170,7 +170,8 @@ impl KeepHistory {
 
     /// Puts the hours of days that are over into the order of their hosts. They were written hour by hour, so that the
     /// rows of one host were as many pages apart as there are rows; afterwards a day of one host is a page or two, and
-    /// the chart of a month reads a tenth of the pages. A partition is locked for about a second per 10,000 hosts.
+    /// the chart of a month reads a tenth of the pages.
+    /// A partition is locked while it is rewritten.
     async fn put_in_order(&self, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
         let tables: Vec<String> = families().iter().map(|family| family.aggregates(Level::Hour)).collect();
         // Late samples are a day old at most.

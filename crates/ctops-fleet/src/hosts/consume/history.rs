@@ -82,12 +82,12 @@ fn with(mut sample: NewSample, measured: Option<Measurements>) -> Result<NewSamp
         number("load15_centi", measured.load15_centi, MAX_LOAD_CENTI)?,
     ];
     sample.process_count = number("process_count", measured.process_count, MAX_PROCESSES)?;
-    sample.disks = measured.disks.into_iter().map(disk).collect::<Result<_, _>>()?;
-    sample.network = measured.network.into_iter().map(rate).collect::<Result<_, _>>()?;
+    sample.disks = measured.disks.iter().map(disk).collect::<Result<_, _>>()?;
+    sample.network = measured.network.iter().map(rate).collect::<Result<_, _>>()?;
     Ok(sample)
 }
 
-fn disk(disk: DiskUse) -> Result<NewDisk, String> {
+fn disk(disk: &DiskUse) -> Result<NewDisk, String> {
     let bytes = |value: u64| i64::try_from(value).map_err(|_| "a disk has too many bytes".to_owned());
     Ok(NewDisk {
         mount_point: name(&disk.mount_point)?,
@@ -97,7 +97,7 @@ fn disk(disk: DiskUse) -> Result<NewDisk, String> {
     })
 }
 
-fn rate(rate: NetworkRate) -> Result<NewRate, String> {
+fn rate(rate: &NetworkRate) -> Result<NewRate, String> {
     let bytes = |value: u64| {
         let within = i64::try_from(value).ok().filter(|_| value <= MAX_RATE);
         within.ok_or_else(|| format!("a network rate is {value}, at most {MAX_RATE}"))

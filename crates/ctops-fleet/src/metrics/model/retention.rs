@@ -33,7 +33,7 @@ impl Retention {
     pub(in crate::metrics) fn kept_days(&self, source: Source) -> i32 {
         match source {
             Source::Samples | Source::Aggregates(Level::Minute) => self.days.min(FINE_DAYS),
-            Source::Aggregates(Level::Hour) => self.days.max(HOUR_DAYS).min(LIMIT_DAYS),
+            Source::Aggregates(Level::Hour) => self.days.clamp(HOUR_DAYS, LIMIT_DAYS),
             Source::Aggregates(Level::Day) => LIMIT_DAYS,
         }
     }
