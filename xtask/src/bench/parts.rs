@@ -160,7 +160,8 @@ pub(super) fn hosts_list(site: &Site, programs: &Programs, report: &mut Report) 
 
 /// Charts of single hosts, and what aggregating costs, in a history of 2,000 generated hosts.
 pub(super) fn charts(site: &Site, programs: &Programs, report: &mut Report) -> Result<()> {
-    let figures = example(&programs.example("metrics_bench"), &[], &[("DATABASE_URL", &site.database_url())])?;
+    let figures =
+        example(&programs.example("metrics_bench"), &[], &[("DATABASE_URL", &site.database_url())])?;
     let month = figures["month_p95_ms"].as_f64().context("metrics_bench changed its report")?;
     report.budget("chart_30d", "30-day chart of one host: p95", month, "ms", Budget::AtMost(30.0));
     let sample = figures["aggregation_us_per_sample"].as_f64().context("metrics_bench changed its report")?;
