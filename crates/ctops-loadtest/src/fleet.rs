@@ -38,9 +38,12 @@ pub struct Fleet {
     pub(crate) registering: Semaphore,
     address: Address,
     trust: ServerTrust,
-    /// Connections for registrations and how many more each may carry, by local address.
-    shared: Mutex<HashMap<Option<IpAddr>, (Arc<Connection>, usize)>>,
+    /// Connections for registrations, by local address.
+    shared: Mutex<HashMap<Option<IpAddr>, Shared>>,
 }
+
+/// A connection and how many more registrations it may carry.
+type Shared = (Arc<Connection>, usize);
 
 impl Fleet {
     /// A fleet ready to start.

@@ -264,7 +264,6 @@ async fn scan(mut link: InventoryLink, task: AgentTask) -> AgentTaskResult {
             chunk_index: i32::try_from(index).unwrap_or(i32::MAX),
             is_last: (index + 1) * CHUNK >= PACKAGES,
             packages: names.iter().map(|number| package(*number)).collect(),
-            ..SoftwareInventoryChunk::default()
         })
         .collect();
     let mut request = Request::new(tokio_stream::iter(chunks));
@@ -288,7 +287,7 @@ async fn scan(mut link: InventoryLink, task: AgentTask) -> AgentTaskResult {
                 format!(r#"{{"package_count":{},"source":"dpkg"}}"#, ack.into_inner().received);
         }
         Err(status) => {
-            result.error = format!("streaming packages: {:?}: {}", status.code(), status.message())
+            result.error = format!("streaming packages: {:?}: {}", status.code(), status.message());
         }
     }
     result
