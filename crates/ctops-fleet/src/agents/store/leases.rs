@@ -38,11 +38,25 @@ struct StateRow {
     interval_seconds: Option<i32>,
 }
 
-/// Locks the agents that have a host, in the order of their ids, and reads their leases.
+/// Locks the agents that have a host, in the order of their ids, and reads their leases. Two statements: one that waits
+/// for a lock reads what is joined to the locked row as it was before the wait (PostgreSQL, "Read Committed"), and would
+/// end a lease that was replaced meanwhile.
 pub(in crate::agents) async fn lock_states(
     tx: &mut Tx<'_>,
     agent_ids: &[&str],
 ) -> Result<Vec<LeaseState>, sqlx::Error> {
+    sqlx::query(
+        "SELECT a.id
+         FROM agents a
+         WHERE a.id = ANY($1)
+           AND a.host_id IS NOT NULL
+           AND a.deleted_at IS NULL
+         ORDER BY a.id
+         FOR UPDATE OF a",
+    )
+    .bind(agent_ids)
+    .execute(&mut **tx)
+    .await?;
     let rows: Vec<StateRow> = sqlx::query_as(
         "SELECT a.id AS agent_id, a.org_id, a.host_id, a.status, l.session_id, l.node_id, l.began_at, l.interval_seconds
          FROM agents a
@@ -50,8 +64,7 @@ pub(in crate::agents) async fn lock_states(
          WHERE a.id = ANY($1)
            AND a.host_id IS NOT NULL
            AND a.deleted_at IS NULL
-         ORDER BY a.id
-         FOR UPDATE OF a",
+         ORDER BY a.id",
     )
     .bind(agent_ids)
     .fetch_all(&mut **tx)

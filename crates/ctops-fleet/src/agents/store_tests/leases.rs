@@ -1,4 +1,7 @@
+use std::time::Duration;
+
 use chrono::TimeDelta;
+use ctops_testkit::wait_for;
 
 use super::*;
 use crate::agents::store::leases::{
@@ -28,6 +31,39 @@ async fn leases_when_put_are_read_back_replaced_and_deleted() {
     let held: Vec<_> =
         lock_states(&mut tx, &ids).await.unwrap().into_iter().map(|state| state.lease).collect();
     assert_eq!(held, [None, Some(lease)]);
+}
+
+/// Spec: hosts 4
+#[tokio::test]
+async fn lock_states_when_it_waited_for_another_transaction_sees_the_lease_that_one_put() {
+    let f = Fixture::new().await;
+    let agent = f.agent(named("a")).await;
+    let older =
+        Lease { session_id: new_id(), node_id: new_id(), began_at: start_time(), interval_seconds: 30 };
+    let newer = Lease { session_id: new_id(), node_id: new_id(), ..older };
+    let mut tx = f.begin().await;
+    let states = lock_states(&mut tx, &[&agent.id]).await.unwrap();
+    put_leases(&mut tx, &[(&states[0], older)]).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let mut writer = f.begin().await;
+    let states = lock_states(&mut writer, &[&agent.id]).await.unwrap();
+    put_leases(&mut writer, &[(&states[0], newer)]).await.unwrap();
+    let (mut sweeper, id) = (f.begin().await, agent.id.clone());
+    let waiting = tokio::spawn(async move { lock_states(&mut sweeper, &[&id]).await });
+    wait_for(Duration::from_secs(20), || async {
+        let waits: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM pg_stat_activity
+                            WHERE datname = current_database() AND wait_event_type = 'Lock')",
+        )
+        .fetch_one(f.db.pool())
+        .await
+        .unwrap();
+        waits.then_some(())
+    })
+    .await;
+    writer.commit().await.unwrap();
+    assert_eq!(waiting.await.unwrap().unwrap()[0].lease, Some(newer));
 }
 
 /// Spec: hosts 6
