@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::needless_pass_by_value)]
 
 use super::*;
 use ctops_proto::agent::{AgentTaskProgress, PortInfo, ServiceInfo, UpdateOutcome as SentOutcome};
@@ -17,8 +17,8 @@ fn check_result(status: &str) -> agent::CheckResult {
     }
 }
 
-fn of(message: HeartbeatRequest) -> Results {
-    results(&message, NOW_MS)
+fn of(message: &HeartbeatRequest) -> Results {
+    results(message, NOW_MS)
 }
 
 /// Spec: monitoring 17, 20
@@ -26,13 +26,13 @@ fn of(message: HeartbeatRequest) -> Results {
 fn check_results_of_unknown_status_or_id_are_dropped_and_counted_and_the_others_keep_their_time() {
     let foreign = agent::CheckResult { check_id: "check-1".into(), ..check_result("pass") };
     let many = vec![check_result("pass"), check_result("warn"), check_result("error"), foreign];
-    let results = of(HeartbeatRequest { check_results: many, ..Default::default() });
+    let results = of(&HeartbeatRequest { check_results: many, ..Default::default() });
     let kept: Vec<_> = results.check_results.iter().map(|result| result.status.as_str()).collect();
     assert_eq!((kept, results.dropped), (vec!["pass", "error"], 2));
     assert_eq!(results.check_results[0].ran_at_ms, NOW_MS - 60_000);
     for wrong in [0, i64::MAX, i64::MIN, NOW_MS / 1000 + 3_600] {
         let odd = agent::CheckResult { ran_at_unix: wrong, duration_ms: -5, ..check_result("fail") };
-        let results = of(HeartbeatRequest { check_results: vec![odd], ..Default::default() });
+        let results = of(&HeartbeatRequest { check_results: vec![odd], ..Default::default() });
         assert_eq!((results.check_results[0].ran_at_ms, results.check_results[0].duration_ms), (NOW_MS, 0));
     }
 }
@@ -42,7 +42,7 @@ fn check_results_of_unknown_status_or_id_are_dropped_and_counted_and_the_others_
 fn output_is_cut_at_sixteen_kib_between_characters_and_freed_of_control_characters() {
     let long = agent::CheckResult { output: "ä".repeat(10_000), ..check_result("pass") };
     let hostile = agent::CheckResult { output: "a\0b\u{1b}[31m\nc\td".into(), ..check_result("pass") };
-    let results = of(HeartbeatRequest { check_results: vec![long, hostile], ..Default::default() });
+    let results = of(&HeartbeatRequest { check_results: vec![long, hostile], ..Default::default() });
     assert_eq!(results.check_results[0].output.len(), 16 * 1024);
     assert_eq!(results.check_results[1].output, "ab[31m\nc\td");
 }
@@ -72,7 +72,7 @@ fn query_results_become_the_json_that_people_read() {
     let unknown = AgentQueryResult { status: "done".into(), ..ports.clone() };
     let strange = AgentQueryResult { query_type: "list_users".into(), ..ports.clone() };
     let query_results = vec![ports, services, failed, unknown, strange];
-    let results = of(HeartbeatRequest { query_results, ..Default::default() });
+    let results = of(&HeartbeatRequest { query_results, ..Default::default() });
     let json: Vec<_> = results.query_results.iter().map(|result| result.result_json.as_str()).collect();
     assert_eq!(
         json,
@@ -96,7 +96,7 @@ fn task_results_keep_json_only_when_it_is_json() {
     };
     let deep = "[".repeat(1_000) + &"]".repeat(1_000);
     let task_results = vec![task(r#"{"a":1}"#), task("{"), task(""), task(&deep)];
-    let results = of(HeartbeatRequest { task_results, ..Default::default() });
+    let results = of(&HeartbeatRequest { task_results, ..Default::default() });
     let json: Vec<_> = results.task_results.iter().map(|result| result.result_json.as_str()).collect();
     assert_eq!(json, [r#"{"a":1}"#, "", "", ""]);
     assert_eq!((results.task_results[0].exit_code, results.task_results[0].error.len()), (-1, 16 * 1024));
@@ -117,10 +117,10 @@ fn host_keys_are_kept_in_one_order_without_those_that_are_no_keys() {
         key("ssh-rsa", "SHA256:short"),
         key("ssh-rsa", "MD5:aa"),
     ];
-    let results = of(HeartbeatRequest { ssh_host_keys: keys, ..Default::default() });
+    let results = of(&HeartbeatRequest { ssh_host_keys: keys, ..Default::default() });
     let kept: Vec<_> = results.ssh_host_keys.unwrap().keys.into_iter().map(|key| key.algorithm).collect();
     assert_eq!((kept, results.dropped), (vec!["ssh-ed25519".to_owned(), "ssh-rsa".to_owned()], 3));
-    assert!(of(HeartbeatRequest::default()).ssh_host_keys.is_none(), "no keys say nothing");
+    assert!(of(&HeartbeatRequest::default()).ssh_host_keys.is_none(), "no keys say nothing");
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn runtime_and_update_outcome_are_bounded_and_unknown_ones_left_out() {
         ..Default::default()
     };
     let outcome = SentOutcome { version: "1".into(), outcome: "updated".into(), detail: "d".repeat(5_000) };
-    let results = of(HeartbeatRequest {
+    let results = of(&HeartbeatRequest {
         docker_status: Some(status),
         update_outcome: Some(outcome),
         ..Default::default()
@@ -142,7 +142,7 @@ fn runtime_and_update_outcome_are_bounded_and_unknown_ones_left_out() {
     assert_eq!((runtime.status.as_str(), runtime.checked_at_ms), ("permission_denied", NOW_MS));
     assert_eq!((runtime.runtime_version.len(), runtime.error.len()), (128, 512));
     assert_eq!(results.update_outcome.unwrap().detail.len(), 512);
-    let unknown = of(HeartbeatRequest {
+    let unknown = of(&HeartbeatRequest {
         docker_status: Some(DockerStatus { status: 77, ..Default::default() }),
         update_outcome: Some(SentOutcome { outcome: "exploded".into(), ..Default::default() }),
         ..Default::default()
@@ -179,7 +179,7 @@ proptest! {
             docker_status: Some(DockerStatus { status: 2, checked_at_unix: number, error_message: text, ..Default::default() }),
             ..Default::default()
         };
-        let results = of(message);
+        let results = of(&message);
         prop_assert!(!results.check_results[0].output.contains('\0'));
         prop_assert!((0..=NOW_MS + MAX_AHEAD_MS).contains(&results.check_results[0].ran_at_ms));
         prop_assert!(!results.task_progress[0].output_chunk.contains('\0'));
