@@ -5,6 +5,8 @@
 
 pub mod limits;
 pub mod release;
+#[cfg(test)]
+mod release_tests;
 
 /// The agent contract: package `agent.v1`, service `IngestService`.
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]

@@ -19,6 +19,8 @@ use crate::pushed::PushedConfig;
 
 pub mod cpu;
 pub mod disks;
+#[cfg(test)]
+mod hostile_tests;
 pub mod interfaces;
 pub mod load;
 pub mod memory;

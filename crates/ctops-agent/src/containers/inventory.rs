@@ -86,12 +86,13 @@ fn unix(text: &str) -> i64 {
 }
 
 /// Cores a container may use, in hundredths: the smallest of its limits; 0 when it has none.
-fn cores_centi(config: &HostConfig) -> u32 {
+pub(super) fn cores_centi(config: &HostConfig) -> u32 {
     let nano = (config.nano_cpus > 0).then_some(config.nano_cpus / 10_000_000);
     let period = if config.cpu_period > 0 { config.cpu_period } else { 100_000 };
     let quota = (config.cpu_quota > 0).then(|| config.cpu_quota.saturating_mul(100) / period);
     let set = cpuset_size(&config.cpuset_cpus).map(|cores| cores.saturating_mul(100));
-    let least = [nano, quota, set].into_iter().flatten().min().unwrap_or_default();
+    // A limit below a hundredth is still a limit.
+    let least = [nano, quota, set].into_iter().flatten().min().map_or(0, |least| least.max(1));
     u32::try_from(least).unwrap_or(u32::MAX)
 }
 

@@ -23,9 +23,11 @@ pub(super) fn collected(labels: &BTreeMap<String, String>, orders: &Orders) -> V
         .filter(|(key, _)| {
             key.len() <= MAX_KEY_BYTES && orders.label_prefixes.iter().any(|prefix| key.starts_with(prefix))
         })
-        .map(|(key, value)| DockerContainerLabel {
-            key: text::clean(key, MAX_KEY_BYTES),
-            value: if is_secret(key) { HIDDEN.to_owned() } else { shown(value) },
+        .map(|(key, value)| {
+            // Judged as it is shown: a control character in the middle of a word would hide the word.
+            let key = text::clean(key, MAX_KEY_BYTES);
+            let value = if is_secret(&key) { HIDDEN.to_owned() } else { shown(value) };
+            DockerContainerLabel { key, value }
         })
         .take_while(|label| {
             let size = label.key.len() + label.value.len();

@@ -20,6 +20,8 @@ use crate::dial::Client;
 mod answers;
 mod batches;
 mod engine;
+#[cfg(test)]
+mod hostile_tests;
 mod inventory;
 mod labels;
 mod orders;

@@ -18,6 +18,8 @@ pub mod apk;
 mod database;
 mod desktop;
 mod dpkg;
+#[cfg(test)]
+mod hostile_tests;
 mod packages;
 mod pacman;
 mod rpm;

@@ -12,6 +12,8 @@ use ctops_proto::limits::{
 };
 use ctops_proto::queue::{Disk, HostFacts, Interface, LateSample, Measurements};
 
+#[cfg(test)]
+mod hostile_tests;
 mod results;
 mod series;
 

@@ -11,6 +11,8 @@ mod series;
 #[cfg(test)]
 mod tests;
 mod window;
+#[cfg(test)]
+mod window_tests;
 
 pub(super) use catalogue::{Family, HOST, Level, METRICS, Metric, families};
 pub(super) use retention::{DEFAULT_DAYS, Kept, LIMIT_DAYS, NewRetention, Retention, Storage, StoredAmount};

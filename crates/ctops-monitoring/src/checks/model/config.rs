@@ -248,12 +248,13 @@ impl CheckConfig {
                 wrong(port.port == 0, "port", "must be 1 to 65535");
                 wrong(!["tcp", "udp"].contains(&port.protocol.as_str()), "protocol", "must be tcp or udp");
                 wrong(!(1..=30).contains(&port.timeout_s), "timeout_s", "must be 1 to 30");
-                wrong(port.payload.len() > MAX_LINE_BYTES, "payload", "has more than 2048 bytes");
                 wrong(
-                    port.expected_reply.len() > MAX_LINE_BYTES,
-                    "expected_reply",
-                    "has more than 2048 bytes",
+                    !is_text(&port.payload, MAX_LINE_BYTES),
+                    "payload",
+                    "must be text of at most 2048 bytes",
                 );
+                let reply = is_text(&port.expected_reply, MAX_LINE_BYTES);
+                wrong(!reply, "expected_reply", "must be text of at most 2048 bytes");
             }
             Self::Process(process) => {
                 wrong(!is_line(&process.process_name, 255), "process_name", "must have 1 to 255 characters");
@@ -277,7 +278,7 @@ impl CheckConfig {
                 let known = ["pem", "pkcs12", "jks"].contains(&file.format.as_str());
                 wrong(!known, "format", "must be pem, pkcs12 or jks");
                 wrong(file.password.len() > MAX_LINE_BYTES, "password", "has more than 2048 bytes");
-                wrong(file.alias.len() > 255, "alias", "has more than 255 bytes");
+                wrong(!is_text(&file.alias, 255), "alias", "must be text of at most 255 bytes");
             }
             Self::ServiceAccount(accounts) => {
                 let ordered = accounts.min_human_uid <= accounts.max_human_uid;
@@ -363,9 +364,11 @@ impl Http {
         };
         let fine = self.headers.len() <= MAX_ENTRIES && self.headers.iter().all(is_header);
         wrong(!fine, "headers", "must be at most 50 names with values of one line");
-        wrong(self.body.len() > MAX_BODY_BYTES, "body", "has more than 8192 bytes");
-        wrong(self.body_contains.len() > MAX_LINE_BYTES, "body_contains", "has more than 2048 bytes");
-        wrong(self.body_regex.len() > MAX_LINE_BYTES, "body_regex", "has more than 2048 bytes");
+        wrong(!is_text(&self.body, MAX_BODY_BYTES), "body", "must be text of at most 8192 bytes");
+        let contains = is_text(&self.body_contains, MAX_LINE_BYTES);
+        wrong(!contains, "body_contains", "must be text of at most 2048 bytes");
+        let regex = is_text(&self.body_regex, MAX_LINE_BYTES);
+        wrong(!regex, "body_regex", "must be text of at most 2048 bytes");
         let both = !self.body_contains.is_empty() && !self.body_regex.is_empty();
         wrong(both, "body_regex", "must not be given together with body_contains");
         wrong(!(1..=60).contains(&self.timeout_s), "timeout_s", "must be 1 to 60");
@@ -384,6 +387,11 @@ fn read<T: DeserializeOwned>(config: &Value) -> Result<T, Problem> {
         let fields = problem.fields().iter().cloned().map(inside).collect();
         problem.with_fields(fields)
     })
+}
+
+/// Without NUL, which the database cannot keep in JSON.
+fn is_text(text: &str, max_bytes: usize) -> bool {
+    text.len() <= max_bytes && !text.contains('\0')
 }
 
 fn is_line(text: &str, max_chars: usize) -> bool {
@@ -407,9 +415,9 @@ fn are_paths(paths: &[String]) -> bool {
 
 /// Not where the kernel answers, and without detours (monitoring, table).
 fn is_certificate_path(text: &str) -> bool {
-    let kernel = ["/proc", "/sys", "/dev"];
-    let inside =
-        |root: &str| text == root || text.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'));
+    // Empty parts and single dots are no directories: `//proc` and `/./proc` are `/proc`.
+    let first = text.split('/').find(|part| !matches!(*part, "" | "."));
+    let is_kernels = first.is_some_and(|part| ["proc", "sys", "dev"].contains(&part));
     let detour = text.split(['/', '\\']).any(|part| part == "..");
-    is_path(text) && !detour && !kernel.into_iter().any(inside)
+    is_path(text) && !detour && !is_kernels
 }

@@ -1,5 +1,7 @@
 //! Checks and their results.
 
+#[cfg(test)]
+mod bounds_tests;
 mod config;
 mod secrets;
 #[cfg(test)]
