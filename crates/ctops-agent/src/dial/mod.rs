@@ -251,3 +251,14 @@ impl tonic::codegen::Service<http::Request<Body>> for Http2 {
         Box::pin(self.0.send_request(request))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Servers of the original product end connections on which pings are less than 10 s apart (wire contract 5.5).
+    #[test]
+    fn ping_interval_when_compared_with_what_servers_tolerate_then_is_longer() {
+        assert!(KEEPALIVE_INTERVAL > Duration::from_secs(10));
+    }
+}

@@ -65,6 +65,7 @@ pub struct Bench {
     pub log: Log,
     pub arguments: Vec<String>,
     pub sources: Sources,
+    pub clock: Clock,
     _guard: tracing::subscriber::DefaultGuard,
 }
 
@@ -77,19 +78,24 @@ pub struct Running {
 impl Bench {
     /// An agent that trusts `peer` and is to connect to it.
     pub fn new(peer: &Peer) -> Self {
+        Self::at(peer.port, &peer.certificate)
+    }
+
+    /// An agent that trusts `certificate` and is to connect to `port`.
+    pub fn at(port: u16, certificate: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("ca.pem"), &peer.certificate).unwrap();
+        fs::write(dir.path().join("ca.pem"), certificate).unwrap();
         let log = Log::default();
         let subscriber = SlogText::new(Clock::system(), Box::new(log.clone()));
         let guard = tracing::subscriber::set_default(subscriber);
         let arguments = vec![
-            format!("-address=localhost:{}", peer.port),
+            format!("-address=localhost:{port}"),
             format!("-ca-cert={}", dir.path().join("ca.pem").display()),
             "-token=tok_test".to_owned(),
         ];
         // An engine that may run on this machine is none of the tests' business.
         let sources = Sources { run: dir.path().join("run"), ..Sources::system() };
-        Self { dir, timing: timing(), log, arguments, sources, _guard: guard }
+        Self { dir, timing: timing(), log, arguments, sources, clock: Clock::system(), _guard: guard }
     }
 
     pub fn data(&self) -> PathBuf {
@@ -114,7 +120,8 @@ impl Bench {
         let environment = |name: &str| (name == "CT_OPS_DATA_DIR").then(|| data.clone());
         let flags = Flags::parse(&self.arguments).unwrap();
         let settings = Settings::resolve(&Default::default(), &environment, &flags).unwrap();
-        let agent = Agent::new(settings, self.timing.clone(), Clock::system(), self.sources.clone()).unwrap();
+        let agent =
+            Agent::new(settings, self.timing.clone(), self.clock.clone(), self.sources.clone()).unwrap();
         let (stopper, shutdown) = shutdown::channel();
         Running { stopper, task: tokio::spawn(agent.run(shutdown)) }
     }

@@ -190,9 +190,18 @@ impl IngestService for Conversation {
             message: "m".to_owned(),
             ..RegisterResponse::default()
         };
-        match order {
+        match order.clone() {
             Registered::Error(code) => return Err(Status::new(code, "as ordered")),
             Registered::Status(status) => response.status = status.to_owned(),
+            Registered::Recorded { response, signs } => {
+                let mut response = *response;
+                if signs {
+                    plan.stored_leaf = plan.authority.sign(&request.csr_der, plan.life);
+                    response.client_cert_pem = plan.stored_leaf.clone();
+                    response.agent_ca_cert_pem = plan.authority.pem();
+                }
+                return Ok(Response::new(response));
+            }
             Registered::Pending { waited } => {
                 response.status = "pending".to_owned();
                 response.waited = waited;
@@ -255,7 +264,8 @@ impl IngestService for Conversation {
                         continue;
                     }
                 }
-                if sender.send(Ok(HeartbeatResponse { ok: true, ..HeartbeatResponse::default() })).is_err() {
+                let reply = plan.lock().unwrap().reply.clone();
+                if sender.send(Ok(reply)).is_err() {
                     break false;
                 }
                 if matches!(order, Opened::AcceptOne) {
@@ -294,6 +304,7 @@ impl IngestService for Conversation {
         &self,
         _request: Request<Streaming<TerminalAgentMessage>>,
     ) -> Result<Response<Self::TerminalStream>, Status> {
+        self.tell(Event::Terminal);
         Err(Status::unimplemented("not part of these tests"))
     }
 

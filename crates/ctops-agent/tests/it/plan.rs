@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Instant;
 
 use ctops_proto::agent::{
-    DockerTelemetryBatch, HeartbeatRequest, HeartbeatResponse, RegisterRequest, SoftwareInventoryChunk,
+    DockerTelemetryBatch, HeartbeatRequest, HeartbeatResponse, RegisterRequest, RegisterResponse,
+    SoftwareInventoryChunk,
 };
 use tokio::sync::mpsc;
 use tonic::{Code, Status};
@@ -25,6 +26,11 @@ pub enum Registered {
     },
     Status(&'static str),
     Error(Code),
+    /// Exactly this, with a certificate for the request if it is to be signed.
+    Recorded {
+        response: Box<RegisterResponse>,
+        signs: bool,
+    },
 }
 
 /// Answer to a new heartbeat stream.
@@ -74,6 +80,8 @@ pub enum Event {
         token: String,
         chunks: Vec<SoftwareInventoryChunk>,
     },
+    /// A terminal was opened, which no server offers.
+    Terminal,
     HandshakeFailed,
 }
 
@@ -88,6 +96,8 @@ pub struct Plan {
     pub mute_deliveries: bool,
     /// Sent first of all on every new stream that is accepted.
     pub greeting: Option<HeartbeatResponse>,
+    /// The direct answer to every heartbeat.
+    pub reply: HeartbeatResponse,
     /// Refusals of the next uploads of packages.
     pub inventory: VecDeque<Code>,
     /// Client certificates refused in the handshake.
@@ -115,6 +125,7 @@ impl Plan {
             telemetry: VecDeque::new(),
             mute_deliveries: false,
             greeting: None,
+            reply: HeartbeatResponse { ok: true, ..HeartbeatResponse::default() },
             inventory: VecDeque::new(),
             refused: HashSet::new(),
             mute: HashSet::new(),
