@@ -79,7 +79,7 @@ impl Fleet {
         let fleet = Arc::new(self);
         let (stopper, stop) = shutdown::channel();
         let (started, started_at) = (Instant::now(), fleet.clock.now().to_rfc3339());
-        let Some(preflight) = shutdown.or(Member::preflight(fleet.clone())).await else {
+        let Some(preflight) = shutdown.or(Box::pin(Member::preflight(fleet.clone()))).await else {
             return Ok(fleet.summary(&started_at, started));
         };
         preflight?;

@@ -65,7 +65,7 @@ fn start(options: Options) -> anyhow::Result<u8> {
     runtime.block_on(async {
         let shutdown = ctops_agent::shutdown::on_signals(&ctops_agent::restart::Restart::default())?;
         let (output, limits) = (options.output_json.clone(), options.limits.clone());
-        let summary = Box::pin(Fleet::new(options)?.run(shutdown)).await?;
+        let summary = Fleet::new(options)?.run(shutdown).await?;
         let text = serde_json::to_string_pretty(&summary)?;
         println!("{text}");
         if let Some(path) = output {
