@@ -7,6 +7,7 @@
 //! < Register                     the ingest answers; every field that is not listed is absent
 //! jwt_token = $jwt               a name that has no value yet takes the one that came; * is any
 //! < Heartbeat NotFound           or a status
+//! > Heartbeat next               the very next report; without "next" others are passed over
 //! ! approve                      something happens that is not on the wire
 //! ```
 
