@@ -59,10 +59,13 @@ async fn announcements_arrive_when_their_transaction_commits_and_only_then() {
     notifications.shutdown().await;
 }
 
+/// What handlers were given, in order: their name and the ids of the hosts.
+type Given = Arc<Mutex<Vec<(&'static str, Vec<u128>)>>>;
+
 /// A feature that notes what it is given.
 struct Notes {
     name: &'static str,
-    given: Arc<Mutex<Vec<(&'static str, Vec<u128>)>>>,
+    given: Given,
     fails: bool,
 }
 

@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, clippy::needless_pass_by_value)]
+#![allow(clippy::unwrap_used)]
 
 use super::*;
 use ctops_proto::agent::{AgentTaskProgress, PortInfo, ServiceInfo, UpdateOutcome as SentOutcome};
