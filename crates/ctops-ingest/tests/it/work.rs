@@ -295,6 +295,7 @@ async fn announcement_of_an_unknown_form_is_ignored() {
     let agent = node.agent().await;
     let mut stream = node.client().stream(&agent).await;
     stream.acked().await;
+    wait_until(SOON, || async { shelf.times_asked() == 1 }).await;
     shelf.put(agent.host_id, &["after"]);
     for odd in ["work:", "work:x", "work:org:x", "nonsense"] {
         notify::notify(node.pool(), notify::AGENTS, odd).await.unwrap();
