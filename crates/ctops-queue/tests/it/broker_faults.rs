@@ -171,7 +171,7 @@ async fn records_under_way_are_bounded() {
 ///
 /// Spec: deployment 4
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn faults_at_random_under_load_apply_each_acknowledged_record_once() {
+async fn faults_at_random_under_load_lose_nothing_and_apply_each_stored_record_once() {
     let seed: u64 = rand::random();
     println!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
@@ -189,11 +189,20 @@ async fn faults_at_random_under_load_apply_each_acknowledged_record_once() {
         brokers.script().broker_round_trip_time(-1, Duration::ZERO).unwrap();
         all_stored(publishing).await;
     }
-    until_applied(db.pool(), published).await;
+    let in_order = |mut found: Vec<String>| {
+        found.sort_by_key(|number| number.parse::<usize>().unwrap());
+        found
+    };
+    let mut reader = Member::join(queue.as_ref(), "reader", TOPIC).await;
+    let stored = in_order(reader.read_all().await);
+    until_applied(db.pool(), stored.len()).await;
     consumer.stop().await;
-    let mut found = applied(db.pool()).await;
-    found.sort_by_key(|number| number.parse::<usize>().unwrap());
-    assert_eq!(found, numbers(published), "seed {seed}");
+    let found = in_order(applied(db.pool()).await);
+    assert!(found == stored, "seed {seed}: {} of {} stored records applied", found.len(), stored.len());
+    // A batch whose acknowledgement was lost with its broker may be stored twice; none may be missing.
+    let mut distinct = found;
+    distinct.dedup();
+    assert_eq!(distinct, numbers(published), "seed {seed}");
     assert_eq!(dead_letters(db.pool()).await, [], "seed {seed}");
 }
 
