@@ -1,6 +1,7 @@
 //! A consumer whose records say what it must do.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ctops_base::clock::Clock;
 use ctops_pg::Pool;
@@ -30,6 +31,7 @@ type Decide = dyn Fn(&[Record]) -> Then + Send + Sync;
 /// Writes payloads into the table `applied`. The table refuses `poison`; `park` is parked; `panic` panics.
 pub(crate) struct Applier {
     pub(crate) limits: BatchLimits,
+    pub(crate) pace: Duration,
     /// Called with the records of each attempt.
     pub(crate) then: Box<Decide>,
     pub(crate) hanging: Notify,
@@ -38,8 +40,17 @@ pub(crate) struct Applier {
 
 impl Applier {
     pub(crate) fn new(then: impl Fn(&[Record]) -> Then + Send + Sync + 'static) -> Arc<Self> {
-        let limits = BatchLimits { max_records: 50, ..quick() };
-        Arc::new(Self { limits, then: Box::new(then), hanging: Notify::new(), released: Notify::new() })
+        Self::paced(BatchLimits { max_records: 50, ..quick() }, Duration::ZERO, then)
+    }
+
+    /// One that gathers records for `pace` while they keep coming.
+    pub(crate) fn paced(
+        limits: BatchLimits,
+        pace: Duration,
+        then: impl Fn(&[Record]) -> Then + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        let (hanging, released) = (Notify::new(), Notify::new());
+        Arc::new(Self { limits, pace, then: Box::new(then), hanging, released })
     }
 }
 
@@ -55,6 +66,10 @@ impl ctops_queue::Handler for Applier {
 
     fn limits(&self) -> BatchLimits {
         self.limits
+    }
+
+    fn pace(&self) -> Duration {
+        self.pace
     }
 
     async fn apply(

@@ -21,6 +21,7 @@ mod failures;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod measures;
+mod pace;
 #[cfg(feature = "kafka")]
 mod rebalance;
 mod support;
