@@ -136,7 +136,8 @@ mod tests {
         assert_eq!(sent, WAITING - 1);
         replies.end(Some(Status::aborted("over")));
         for _ in 0..sent {
-            assert!(stream.next().await.unwrap().unwrap().ok);
+            let answer = stream.next().await.unwrap().unwrap();
+            assert!(answer.ok && !answer.is_push, "an answer acknowledges a report");
         }
         assert_eq!(stream.next().await.unwrap().unwrap_err().code(), tonic::Code::Aborted);
         assert!(stream.next().await.is_none());
@@ -154,8 +155,26 @@ mod tests {
             ("leaf", "ca")
         );
         assert_eq!(message.pending_client_cert_not_after_unix, 1_800_000_000);
+        assert!(message.ok && message.is_push, "it acknowledges no report");
         replies.end(None);
         assert!(stream.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn work_is_sent_one_piece_at_a_time_and_marked_as_a_push() {
+        let (replies, mut stream) = Replies::channel().unwrap();
+        let piece = |version: &str| HeartbeatResponse {
+            ok: true,
+            latest_version: version.to_owned(),
+            ..HeartbeatResponse::default()
+        };
+        let mut waiting = VecDeque::from([piece("1"), piece("2")]);
+        replies.work(&mut waiting).await.unwrap();
+        assert_eq!(waiting, [piece("2")]);
+        replies.ack().await.unwrap();
+        let pushed = stream.next().await.unwrap().unwrap();
+        assert_eq!(pushed, HeartbeatResponse { is_push: true, ..piece("1") });
+        assert!(!stream.next().await.unwrap().unwrap().is_push, "pushes do not mark the answers after them");
     }
 
     #[tokio::test]

@@ -95,6 +95,7 @@ async fn work_that_waits_when_a_stream_opens_is_sent_after_the_first_acknowledge
     let answers = [stream.next().await, stream.next().await, stream.next().await];
     let versions: Vec<_> = answers.into_iter().map(|answer| answer.unwrap().unwrap()).collect();
     assert!(versions.iter().all(|answer| answer.ok));
+    assert_eq!(versions.iter().map(|answer| answer.is_push).collect::<Vec<_>>(), [false, true, true]);
     let versions: Vec<_> = versions.iter().map(|answer| answer.latest_version.as_str()).collect();
     assert_eq!(
         versions,
