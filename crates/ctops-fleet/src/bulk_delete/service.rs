@@ -43,7 +43,10 @@ pub async fn delete_hosts(deps: &AgentDeps, prefix: &str, ip: Option<IpAddr>) ->
         after = last.id;
         let ids: Vec<Uuid> = found.iter().map(|host| host.id).collect();
         match delete_batch(deps, prefix, &ids, ip).await {
-            Ok(deleted) => outcome.deleted += deleted,
+            Ok(deleted) => {
+                outcome.deleted += deleted;
+                forget(deps, &ids).await;
+            }
             Err(problem) => {
                 tracing::error!(
                     cause = problem.cause_chain(),
@@ -81,6 +84,17 @@ async fn delete_batch(
         audit::append(&mut tx, &event, now).await.map_err(Problem::internal)?;
     }
     tx.commit().await.map_err(Problem::internal)?;
-    metrics::forget_hosts(&deps.pool, ids, now).await?;
     Ok(orgs.iter().map(|(_, count)| *count).sum())
+}
+
+/// Deletes the metric history of hosts that are gone. They stay gone when that fails: nothing shows their history, and it
+/// is dropped when it is too old for every organisation.
+async fn forget(deps: &AgentDeps, ids: &[Uuid]) {
+    if let Err(problem) = metrics::forget_hosts(&deps.pool, ids, deps.clock.now()).await {
+        tracing::error!(
+            cause = problem.cause_chain(),
+            hosts = ids.len(),
+            "the metric history of deleted hosts could not be deleted"
+        );
+    }
 }

@@ -75,6 +75,30 @@ async fn hosts_of_the_prefix_are_deleted_with_agents_certificates_and_samples_an
 
 /// Spec: deployment 20
 #[tokio::test]
+async fn hosts_whose_history_cannot_be_deleted_are_counted_as_deleted() {
+    let app = App::new().await;
+    enrol(&app, "loadtest-a").await;
+    sqlx::query("ALTER TABLE metric_progress RENAME TO out_of_reach").execute(app.pool()).await.unwrap();
+    let key = ("x-loadtest-admin-key", BULK_DELETE_KEY);
+    let answer = call(&app, key, r#"{"hostname_prefix":"loadtest-"}"#).await;
+    assert_eq!(answer.expect(200), json!({"deleted": 1, "failed": []}));
+    assert_eq!(left(&app).await, [""; 0]);
+}
+
+/// Spec: deployment 20
+#[tokio::test]
+async fn hosts_that_cannot_be_deleted_are_named_and_stay() {
+    let app = App::new().await;
+    enrol(&app, "loadtest-a").await;
+    sqlx::query("ALTER TABLE audit_events RENAME TO out_of_reach").execute(app.pool()).await.unwrap();
+    let key = ("x-loadtest-admin-key", BULK_DELETE_KEY);
+    let answer = call(&app, key, r#"{"hostname_prefix":"loadtest-"}"#).await;
+    assert_eq!(answer.expect(200), json!({"deleted": 0, "failed": ["loadtest-a"]}));
+    assert_eq!(left(&app).await, ["loadtest-a"]);
+}
+
+/// Spec: deployment 20
+#[tokio::test]
 async fn prefix_that_could_mean_real_hosts_is_refused_and_wildcards_mean_themselves() {
     let app = App::new().await;
     enrol(&app, "loadtest-a").await;
