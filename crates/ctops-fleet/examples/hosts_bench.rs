@@ -56,14 +56,8 @@ async fn main() -> ExitCode {
 }
 
 fn actor() -> Actor {
-    Actor {
-        user_id: Uuid::nil(),
-        org_id: ORG,
-        session_id: Uuid::nil(),
-        session_expires_at: DateTime::<Utc>::MAX_UTC,
-        roles: BTreeSet::from([Role::ReadOnly]),
-        ip: IpAddr::from([127, 0, 0, 1]),
-    }
+    let credential = Credential::session(Uuid::nil(), DateTime::<Utc>::MAX_UTC);
+    Actor::with_roles((Uuid::nil(), ORG), credential, [Role::ReadOnly], IpAddr::from([127, 0, 0, 1]))
 }
 
 /// Every sort in both directions, at the beginning and at the end; every filter; searches that match much, little and

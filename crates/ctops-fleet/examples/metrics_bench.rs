@@ -67,14 +67,8 @@ async fn main() -> ExitCode {
 }
 
 fn actor() -> Actor {
-    Actor {
-        user_id: Uuid::nil(),
-        org_id: ORG,
-        session_id: Uuid::nil(),
-        session_expires_at: DateTime::<Utc>::MAX_UTC,
-        roles: BTreeSet::from([Role::ReadOnly]),
-        ip: IpAddr::from([127, 0, 0, 1]),
-    }
+    let credential = Credential::session(Uuid::nil(), DateTime::<Utc>::MAX_UTC);
+    Actor::with_roles((Uuid::nil(), ORG), credential, [Role::ReadOnly], IpAddr::from([127, 0, 0, 1]))
 }
 
 struct Bench {

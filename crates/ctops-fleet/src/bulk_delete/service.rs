@@ -77,7 +77,7 @@ async fn delete_batch(
     agents::end_for_deletion(&mut tx, ids, now).await?;
     let orgs = hosts::purge(&mut tx, ids).await?;
     for (org_id, count) in &orgs {
-        let mut event = AuditEvent::by(By::System, Some(*org_id), "host.bulk-deleted", "host")
+        let mut event = AuditEvent::by(By::System, Some(*org_id), "host.deleted", "host")
             .summary(format!("deleted {count} hosts whose names begin with {prefix}"))
             .change(Some(json!({"prefix": prefix, "hosts": count})), None);
         event.ip = ip;

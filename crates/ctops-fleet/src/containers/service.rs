@@ -93,7 +93,7 @@ pub(super) async fn put_settings(
         settings::of_org(&mut *tx, grant.org_id()).await.map_err(Problem::internal)?.unwrap_or_default();
     settings::save_org(&mut tx, &grant, &wanted, now).await.map_err(Problem::internal)?;
     announce_work_for_org(&mut tx, grant.org_id()).await.map_err(Problem::internal)?;
-    let event = AuditEvent::by_actor(actor, "settings.changed", "organisation")
+    let event = AuditEvent::by_actor(actor, "settings.containers.changed", "organisation")
         .on(grant.org_id())
         .summary("changed the settings of container telemetry")
         .change(Some(describe(&before)), Some(describe(&wanted)));
@@ -139,7 +139,7 @@ pub(super) async fn put_host_settings(
     announce_work(&mut tx, &[host_id]).await.map_err(Problem::internal)?;
     let described =
         |s: ContainerHostSettings| json!({ "enabled": s.enabled, "retention_days": s.retention_days });
-    let event = AuditEvent::by_actor(actor, "host.settings_changed", "host")
+    let event = AuditEvent::by_actor(actor, "host.updated", "host")
         .on(host_id)
         .summary("changed how containers of a host are watched")
         .change(Some(described(before)), Some(described(wanted)));

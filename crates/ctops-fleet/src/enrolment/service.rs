@@ -174,7 +174,7 @@ pub(super) async fn set_policy(
     let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
     let before = reenrolment_policy(&mut *tx, grant.org_id()).await?;
     store::set_policy(&mut tx, &grant, policy).await.map_err(Problem::internal)?;
-    let event = AuditEvent::by_actor(actor, "settings.changed", "organisation")
+    let event = AuditEvent::by_actor(actor, "settings.enrolment.changed", "organisation")
         .on(grant.org_id())
         .summary("changed what happens when a known machine enrols again")
         .change(

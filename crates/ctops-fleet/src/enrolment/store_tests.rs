@@ -26,14 +26,9 @@ impl Fixture {
         let db = TestDb::new().await;
         let org_id = a_organisation(db.pool()).await;
         let user = a_user(db.pool(), org_id, &[Role::OrgAdmin]).await;
-        let actor = Actor {
-            user_id: user,
-            org_id,
-            session_id: Uuid::nil(),
-            session_expires_at: start_time(),
-            roles: [Role::OrgAdmin].into(),
-            ip: IpAddr::from([127, 0, 0, 1]),
-        };
+        let credential = Credential::session(Uuid::nil(), start_time());
+        let ip = IpAddr::from([127, 0, 0, 1]);
+        let actor = Actor::with_roles((user, org_id), credential, [Role::OrgAdmin], ip);
         let grant = actor.grant(&ENROLMENT_MANAGE).unwrap();
         let settings = actor.grant(&SETTINGS_WRITE).unwrap();
         Self { db, user, grant, settings }

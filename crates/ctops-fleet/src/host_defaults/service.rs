@@ -32,7 +32,7 @@ pub(super) async fn replace(
     }
     store::save(&mut tx, &grant, wanted, now).await.map_err(Problem::internal)?;
     announce_work_for_org(&mut tx, grant.org_id()).await.map_err(Problem::internal)?;
-    let event = AuditEvent::by_actor(actor, "settings.changed", "organisation")
+    let event = AuditEvent::by_actor(actor, "settings.host_defaults.changed", "organisation")
         .on(grant.org_id())
         .summary("changed the host defaults")
         .change(Some(describe(before)), Some(describe(wanted)));

@@ -71,7 +71,7 @@ fn reported(event: &AgentEvent) -> Option<Reported> {
 }
 
 fn alarm(keys: &HostKeys, event: &AgentEvent) -> AuditEvent {
-    AuditEvent::by(By::Agent(event.agent_id.clone()), Some(keys.org_id), "host_keys.changed", "host")
+    AuditEvent::by(By::Agent(event.agent_id.clone()), Some(keys.org_id), "ssh_host_key.changed", "host")
         .on(keys.host_id)
         .summary("the host reports other SSH host keys than the trusted ones")
         .change(Some(json!(keys.trusted.0)), keys.pending.as_ref().map(|pending| json!(pending.0)))

@@ -40,7 +40,7 @@ pub(super) async fn accept(
     if fingerprints(&pending) != seen.iter().map(String::as_str).collect::<BTreeSet<_>>() {
         return Err(Problem::conflict("the host reports other keys by now"));
     }
-    let event = AuditEvent::by_actor(actor, "host_keys.accepted", "host")
+    let event = AuditEvent::by_actor(actor, "ssh_host_key.trusted", "host")
         .on(host_id)
         .summary("accepted changed SSH host keys")
         .change(Some(json!(keys.trusted.0)), Some(json!(pending.0)));

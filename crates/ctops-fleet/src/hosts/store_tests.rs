@@ -18,14 +18,9 @@ use super::model::{
 use super::store::{self, Window};
 
 fn grant(org_id: Uuid) -> Grant {
-    let actor = Actor {
-        user_id: Uuid::nil(),
-        org_id,
-        session_id: Uuid::nil(),
-        session_expires_at: start_time(),
-        roles: BTreeSet::from([Role::ReadOnly]),
-        ip: IpAddr::from([127, 0, 0, 1]),
-    };
+    let credential = Credential::session(Uuid::nil(), start_time());
+    let ip = IpAddr::from([127, 0, 0, 1]);
+    let actor = Actor::with_roles((Uuid::nil(), org_id), credential, [Role::ReadOnly], ip);
     actor.grant(&HOSTS_READ).unwrap()
 }
 

@@ -136,7 +136,7 @@ pub(super) async fn set_retention(state: &AppState, actor: &Actor, days: i64) ->
     let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
     let before = keep::retention(&mut *tx, &grant).await.map_err(Problem::internal)?;
     keep::set_retention(&mut tx, &grant, new.days, now).await.map_err(Problem::internal)?;
-    let event = AuditEvent::by_actor(actor, "settings.changed", "organisation")
+    let event = AuditEvent::by_actor(actor, "retention.changed", "organisation")
         .on(grant.org_id())
         .summary("changed how long metrics are kept")
         .change(

@@ -157,7 +157,7 @@ pub async fn put_settings(
     let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
     let before = settings_of(&mut *tx, grant.org_id()).await.map_err(Problem::internal)?;
     store::save_settings(&mut tx, &grant, &settings, now).await.map_err(Problem::internal)?;
-    let event = AuditEvent::by_actor(actor, "settings.changed", "organisation")
+    let event = AuditEvent::by_actor(actor, "settings.software.changed", "organisation")
         .on(grant.org_id())
         .summary("changed the settings of the software inventory")
         .change(Some(describe(&before)), Some(describe(&settings)));

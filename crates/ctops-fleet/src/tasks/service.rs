@@ -69,7 +69,7 @@ pub async fn cancel_run(state: &AppState, actor: &Actor, run_id: Uuid) -> Result
     let hosts = store::cancel_targets(&mut tx, run_id, now).await.map_err(Problem::internal)?;
     store::close_runs(&mut tx, &[run_id], now).await.map_err(Problem::internal)?;
     announce_work(&mut tx, &hosts).await.map_err(Problem::internal)?;
-    let event = AuditEvent::by_actor(actor, "task_run.cancelled", "task_run")
+    let event = AuditEvent::by_actor(actor, "task.cancelled", "task_run")
         .on(run_id)
         .summary(format!("cancelled a {} run", run.kind))
         .change(Some(json!({ "status": run.status })), None);

@@ -62,7 +62,7 @@ async fn hosts_of_the_prefix_are_deleted_with_agents_certificates_and_samples_an
         sqlx::query_scalar("SELECT count(*) FROM metric_samples").fetch_one(app.pool()).await.unwrap();
     assert_eq!((agents, revoked, samples), (0, 2, 0));
     let audited: Vec<(String, String)> = sqlx::query_as(
-        "SELECT actor_kind, summary FROM audit_events WHERE action = 'host.bulk-deleted' ORDER BY summary",
+        "SELECT actor_kind, summary FROM audit_events WHERE action = 'host.deleted' ORDER BY summary",
     )
     .fetch_all(app.pool())
     .await

@@ -187,5 +187,5 @@ async fn settings_are_changed_by_those_who_may_and_checked() {
     assert_eq!(app.get(&engineer, &path).await.expect(200), own);
     let bad = json!({ "enabled": null, "retention_days": 366 });
     assert_eq!(put(&app, &engineer, &path, bad).await.code(422), "validation_failed");
-    assert_eq!(app.audited(&host.id.to_string()).await, ["host.settings_changed"]);
+    assert_eq!(app.audited(&host.id.to_string()).await, ["host.updated"]);
 }

@@ -87,7 +87,7 @@ async fn defaults_when_changed_reach_agents_that_work_with_another_revision() {
     let second = told(&app, &[agent(app.org, config, revision)]).await;
     assert!(second[0].1.revision > revision && second[0].1.collect_network);
     let audited = app.audited(&app.org.to_string()).await;
-    assert_eq!(audited, ["settings.changed", "settings.changed"]);
+    assert_eq!(audited, ["settings.host_defaults.changed", "settings.host_defaults.changed"]);
     put(&app, &admin, usual()).await.expect(200);
     assert!(
         told(&app, &[agent(app.org, config, second[0].1.revision)]).await.is_empty(),

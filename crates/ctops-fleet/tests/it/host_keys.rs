@@ -48,7 +48,7 @@ async fn host_keys_are_trusted_on_first_use_and_changed_ones_wait_for_an_adminis
         (&json!("changed"), &json!("SHA256:a"))
     );
     assert_eq!(shown["pending"][0]["fingerprint_sha256"], "SHA256:b");
-    assert_eq!(app.audited(&host.to_string()).await, ["host_keys.changed"]);
+    assert_eq!(app.audited(&host.to_string()).await, ["ssh_host_key.changed"]);
 
     let accept = format!("{path}/accept");
     let body = |fingerprint: &str| Some(json!({"fingerprints": [fingerprint]}));
@@ -66,7 +66,7 @@ async fn host_keys_are_trusted_on_first_use_and_changed_ones_wait_for_an_adminis
     apply(&app, &[report(&app, host, &["SHA256:b"])]).await;
     assert_eq!(status().await, "trusted", "the host went back to the trusted keys");
     let trail = app.audited(&host.to_string()).await;
-    assert_eq!(trail, ["host_keys.changed", "host_keys.accepted", "host_keys.changed"]);
+    assert_eq!(trail, ["ssh_host_key.changed", "ssh_host_key.trusted", "ssh_host_key.changed"]);
 
     let stranger = app.person_of(a_organisation(app.pool()).await, Role::SuperAdmin).await;
     app.get(&stranger, &path).await.code(404);

@@ -158,5 +158,5 @@ async fn settings_are_off_until_an_administrator_switches_them_on() {
     assert_eq!(app.get(&admin, path).await.expect(200), settings);
     settings["interval_hours"] = json!(721);
     assert_eq!(put(&admin, settings).await.code(422), "validation_failed");
-    assert_eq!(app.audited(&app.org.to_string()).await, ["settings.changed"]);
+    assert_eq!(app.audited(&app.org.to_string()).await, ["settings.software.changed"]);
 }

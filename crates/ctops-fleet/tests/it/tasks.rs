@@ -270,7 +270,7 @@ async fn cancel_ends_waiting_hosts_at_once_and_running_ones_by_their_answer_or_a
     assert_eq!(stage.statuses(&run).await, words("cancelled", &["cancelled", "cancelled", "cancelled"]));
     assert_eq!(stage.shown(&run).await["hosts"][1]["error"], "agent unreachable");
     assert_eq!(stage.app.post(&admin, &path, None).await.code(409), "wrong_state");
-    assert_eq!(stage.app.audited(&run.run_id.to_string()).await, ["task_run.cancelled"]);
+    assert_eq!(stage.app.audited(&run.run_id.to_string()).await, ["task.cancelled"]);
 }
 
 /// Spec: tasks 7, 10

@@ -38,7 +38,7 @@ pub(crate) async fn start(state: &AppState, new: NewSession) -> Result<StartedSe
         created_at: now,
         expires_at: end_of(now, state.installation.session_lifetime),
     };
-    let event = AuditEvent::by(By::User(new.user_id), Some(new.org_id), "session.started", "session")
+    let event = AuditEvent::by(By::User(new.user_id), Some(new.org_id), "auth.login.succeeded", "session")
         .on(row.id)
         .summary("signed in")
         .change(None, Some(json!({ "method": row.method, "expires_at": row.expires_at })))
@@ -82,7 +82,8 @@ async fn delete_one(
     if !store::delete(tx, actor.user_id, id).await.map_err(Problem::internal)? {
         return Ok(false);
     }
-    let event = AuditEvent::by_actor(actor, "session.ended", "session").on(id).summary(why);
+    let action = if id == actor.session_id { "auth.logout" } else { "auth.session.revoked" };
+    let event = AuditEvent::by_actor(actor, action, "session").on(id).summary(why);
     audit::append(tx, &event, now).await.map_err(Problem::internal)?;
     Ok(true)
 }
@@ -94,7 +95,7 @@ pub(super) async fn end_others(state: &AppState, actor: &Actor) -> Result<(), Pr
     let ended = store::delete_others(&mut tx, &grant, actor.user_id, actor.session_id)
         .await
         .map_err(Problem::internal)?;
-    let event = AuditEvent::by_actor(actor, "session.others_ended", "user")
+    let event = AuditEvent::by_actor(actor, "auth.session.revoked", "user")
         .on(actor.user_id)
         .summary(format!("ended {ended} other sessions"));
     audit::append(&mut tx, &event, state.clock.now()).await.map_err(Problem::internal)?;

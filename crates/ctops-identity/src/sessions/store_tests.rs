@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use ctops_base::Role;
 use ctops_base::id::new_id;
 use ctops_pg::Pool;
-use ctops_slice::{Actor, Grant};
+use ctops_slice::{Actor, Credential, Grant};
 use ctops_testkit::{TestDb, a_organisation, a_user, start_time};
 use uuid::Uuid;
 
@@ -36,14 +36,9 @@ async fn a_session(pool: &Pool, org_id: Uuid, user_id: Uuid, token: u8) -> Uuid 
 }
 
 fn grant_of(user_id: Uuid, org_id: Uuid) -> Grant {
-    let actor = Actor {
-        user_id,
-        org_id,
-        session_id: Uuid::nil(),
-        session_expires_at: start_time(),
-        roles: BTreeSet::from([Role::ReadOnly]),
-        ip: IpAddr::from([127, 0, 0, 1]),
-    };
+    let credential = Credential::session(Uuid::nil(), start_time());
+    let ip = IpAddr::from([127, 0, 0, 1]);
+    let actor = Actor::with_roles((user_id, org_id), credential, [Role::ReadOnly], ip);
     actor.grant(&SESSIONS_OWN).unwrap()
 }
 

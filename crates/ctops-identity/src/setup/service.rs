@@ -144,8 +144,8 @@ async fn check_code(state: &AppState, given: Option<&Secret>, ip: IpAddr) -> Res
         CodeVerdict::Wrong { failures, locked_until } => {
             store::record_failure(&mut tx, failures, locked_until).await.map_err(Problem::internal)?;
             let (action, summary) = match locked_until {
-                None => ("setup.refused", "wrong set-up code"),
-                Some(_) => ("setup.locked", "too many wrong set-up codes"),
+                None => ("auth.setup.refused", "wrong set-up code"),
+                Some(_) => ("auth.setup.locked", "too many wrong set-up codes"),
             };
             let event =
                 AuditEvent::by(By::Anonymous, None, action, "installation").summary(summary).from_ip(ip);
@@ -206,7 +206,7 @@ fn events(created: Created, account: &FirstAccount) -> [AuditEvent; 2] {
             .on(created.org_id)
             .summary("set up the installation")
             .change(None, Some(json!({ "name": account.organisation_name }))),
-        AuditEvent::by(by(), Some(created.org_id), "user.created", "user")
+        AuditEvent::by(by(), Some(created.org_id), "auth.setup.completed", "user")
             .on(created.user_id)
             .summary("created the first account")
             .change(None, Some(json!({ "email": account.email.as_str(), "roles": ["super_admin"] }))),

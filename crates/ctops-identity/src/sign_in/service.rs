@@ -139,10 +139,10 @@ async fn record_refusal(
         }
     };
     let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
-    let failed = event(By::Anonymous, "sign_in.failed").summary(refusal.reason());
+    let failed = event(By::Anonymous, "auth.login.failed").summary(refusal.reason());
     audit::append(&mut tx, &failed, now).await.map_err(Problem::internal)?;
     if locks && refusal != Refusal::EmailNotVerified {
-        let locked = event(By::System, "account.locked").summary("too many failed sign-ins in a row");
+        let locked = event(By::System, "auth.login.locked").summary("too many failed sign-ins in a row");
         audit::append(&mut tx, &locked, now).await.map_err(Problem::internal)?;
         tracing::info!(client.ip = %attempt.ip, "sign-in was locked after too many failures");
     }

@@ -135,7 +135,7 @@ async fn person_ends_one_or_all_other_sessions_and_never_those_of_others() {
     }
     assert_eq!((status_of_me(&app, &browser).await, status_of_me(&app, &bob).await), (200, 200));
     let audit = app.audit().await;
-    assert_eq!(audit[audit.len() - 2..], ["session.ended", "session.others_ended"]);
+    assert_eq!(audit[audit.len() - 2..], ["auth.session.revoked", "auth.session.revoked"]);
     let own = app.send(end(&browser.session_id.to_string())).await;
     assert!(own.set_cookie().contains("Max-Age=0"), "ending the session in use signs out");
     assert_eq!(status_of_me(&app, &browser).await, 401);

@@ -63,7 +63,7 @@ async fn set_up_with_the_printed_code_makes_a_verified_super_admin_and_signs_in(
     let me = app.send(get("/me").with(&answer.browser())).await;
     assert_eq!((me.status, &me.body), (StatusCode::OK, &answer.body));
     assert_eq!(app.count("SELECT count(*) FROM setup_codes").await, 0, "the code is used up");
-    assert_eq!(app.audit().await, ["organisation.created", "user.created", "session.started"]);
+    assert_eq!(app.audit().await, ["organisation.created", "auth.setup.completed", "auth.login.succeeded"]);
     let login = app.login("ADA@example.com", PASSWORD, "192.0.2.9").await;
     assert_eq!(login.status, StatusCode::OK, "verified although no mail was ever sent");
 }
@@ -105,7 +105,7 @@ async fn five_wrong_codes_lock_set_up_for_fifteen_minutes() {
     let audit = app.audit().await;
     assert_eq!(
         audit[..5],
-        ["setup.refused", "setup.refused", "setup.refused", "setup.refused", "setup.locked"]
+        ["auth.setup.refused", "auth.setup.refused", "auth.setup.refused", "auth.setup.refused", "auth.setup.locked"]
     );
 }
 

@@ -89,8 +89,8 @@ async fn fifth_wrong_password_locks_the_account_longer_each_time_until_a_success
     }
     assert_eq!(attempt(PASSWORD, 70).await.retry_after(), 5 * 60, "success forgot the earlier locks");
     let audit = app.audit().await;
-    assert_eq!(audit.iter().filter(|action| *action == "account.locked").count(), 3);
-    assert_eq!(audit.iter().filter(|action| *action == "sign_in.failed").count(), 15);
+    assert_eq!(audit.iter().filter(|action| *action == "auth.login.locked").count(), 3);
+    assert_eq!(audit.iter().filter(|action| *action == "auth.login.failed").count(), 15);
 }
 
 /// Spec: auth 22
@@ -207,7 +207,7 @@ async fn logout_ends_the_session_at_once_and_clears_the_cookie() {
     );
     assert_eq!(app.send(get("/me").with(&browser)).await.refusal(), (401, "unauthenticated"));
     assert_eq!(app.send(post("/auth/logout", json!({})).with(&browser)).await.refusal().0, 401);
-    assert_eq!(app.audit().await.last().unwrap(), "session.ended");
+    assert_eq!(app.audit().await.last().unwrap(), "auth.logout");
 }
 
 /// Spec: auth 25
@@ -275,7 +275,7 @@ async fn failed_sign_ins_are_audited_without_what_was_typed() {
     app.login("typed-address@example.com", "typed-password-2", "192.0.2.9").await;
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT actor_kind, target_id, summary, ip, audit_events::text
-         FROM audit_events WHERE action = 'sign_in.failed' ORDER BY id",
+         FROM audit_events WHERE action = 'auth.login.failed' ORDER BY id",
     )
     .fetch_all(app.db.pool())
     .await

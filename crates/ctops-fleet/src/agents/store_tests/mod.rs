@@ -46,14 +46,9 @@ impl Fixture {
         .execute(db.pool())
         .await
         .unwrap();
-        let actor = Actor {
-            user_id: user,
-            org_id: org,
-            session_id: Uuid::nil(),
-            session_expires_at: start_time(),
-            roles: [Role::OrgAdmin].into(),
-            ip: IpAddr::from([127, 0, 0, 1]),
-        };
+        let credential = Credential::session(Uuid::nil(), start_time());
+        let ip = IpAddr::from([127, 0, 0, 1]);
+        let actor = Actor::with_roles((user, org), credential, [Role::OrgAdmin], ip);
         Self { grant: actor.grant(&AGENTS_APPROVE).unwrap(), db, org, token, user }
     }
 

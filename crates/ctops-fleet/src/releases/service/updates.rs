@@ -137,7 +137,7 @@ pub(in crate::releases) async fn set_settings(
     let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
     let before = store::settings(&mut *tx, grant.org_id()).await.map_err(Problem::internal)?;
     store::set_settings(&mut tx, &grant, wanted).await.map_err(Problem::internal)?;
-    let event = AuditEvent::by_actor(actor, "settings.changed", "organisation")
+    let event = AuditEvent::by_actor(actor, "settings.agent_updates.changed", "organisation")
         .on(grant.org_id())
         .summary("changed how agents are updated")
         .change(Some(describe(&before)), Some(describe(wanted)));

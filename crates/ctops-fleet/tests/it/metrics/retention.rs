@@ -34,7 +34,7 @@ async fn retention_is_30_days_until_somebody_who_may_sets_it() {
     set(&app, &engineer, json!(7)).await.expect(403);
     assert_eq!(app.get(&admin, SETTINGS).await.expect(200)["metric_retention_days"], 180);
     let audited = app.audited(&app.org.to_string()).await;
-    assert_eq!(audited, ["settings.changed", "settings.changed"]);
+    assert_eq!(audited, ["retention.changed", "retention.changed"]);
     let other = app.person_of(a_organisation(app.pool()).await, Role::OrgAdmin).await;
     assert_eq!(app.get(&other, SETTINGS).await.expect(200)["metric_retention_days"], 30, "each has its own");
 }

@@ -68,14 +68,9 @@ impl Timescale {
     }
 
     fn viewer(&self) -> Actor {
-        Actor {
-            user_id: Uuid::nil(),
-            org_id: self.org,
-            session_id: Uuid::nil(),
-            session_expires_at: chrono::DateTime::<Utc>::MAX_UTC,
-            roles: [Role::ReadOnly].into(),
-            ip: std::net::IpAddr::from([127, 0, 0, 1]),
-        }
+        let credential = Credential::session(Uuid::nil(), chrono::DateTime::<Utc>::MAX_UTC);
+        let ip = std::net::IpAddr::from([127, 0, 0, 1]);
+        Actor::with_roles((Uuid::nil(), self.org), credential, [Role::ReadOnly], ip)
     }
 
     /// Averages of a chart of processor use.
