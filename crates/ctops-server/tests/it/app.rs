@@ -30,6 +30,9 @@ use uuid::Uuid;
 /// Address that browsers use in these tests.
 pub(crate) const ORIGIN: &str = "https://ops.example.com";
 
+/// The key of the bulk deletion.
+pub(crate) const BULK_DELETE_KEY: &str = "key of the load test";
+
 /// The server.
 pub(crate) struct App {
     pub(crate) db: TestDb,
@@ -54,7 +57,7 @@ impl App {
             releases: ReleaseDeps::new(Path::new("/nonexistent"), [0; 32], ORIGIN),
         };
         let parts = Parts {
-            bulk_delete_key: Some(AdminKey::new("key of the load test")),
+            bulk_delete_key: Some(AdminKey::new(BULK_DELETE_KEY)),
             pool: pool.clone(),
             clock: clock.clone(),
             installation: Arc::clone(&installation),
