@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod certificates;
+mod cleanup;
 mod commands;
 mod crash;
 mod doctor;
