@@ -3,12 +3,12 @@
 use super::Source;
 
 /// Table and the folders or files that may write it.
-const WRITERS: [(&str, &[&str]); 50] = [
+const WRITERS: [(&str, &[&str]); 57] = [
     ("consumer_offsets", &["crates/ctops-queue/"]),
     ("dead_letters", &["crates/ctops-queue/"]),
     ("leader_leases", &["crates/ctops-pg/src/leader.rs"]),
     ("throttles", &["crates/ctops-slice/src/throttle.rs"]),
-    ("audit_events", &["crates/ctops-slice/src/audit.rs"]),
+    ("audit_events", &["crates/ctops-slice/src/audit/"]),
     ("sealed_secrets", &["crates/ctops-fleet/src/agents/"]),
     ("organisations", &["crates/ctops-identity/src/setup/", "crates/ctops-fleet/src/enrolment/"]),
     ("users", &["crates/ctops-identity/src/setup/", "crates/ctops-identity/src/accounts/"]),
@@ -54,14 +54,23 @@ const WRITERS: [(&str, &[&str]); 50] = [
     ("metric_late", &["crates/ctops-fleet/src/metrics/"]),
     ("metric_retention", &["crates/ctops-fleet/src/metrics/"]),
     ("metric_storage", &["crates/ctops-fleet/src/metrics/"]),
+    ("settings", &["crates/ctops-settings/src/settings/"]),
+    ("settings_history", &["crates/ctops-settings/src/settings/"]),
+    ("setting_secrets", &["crates/ctops-settings/src/settings/"]),
+    ("mail_outbox", &["crates/ctops-slice/src/mail.rs", "crates/ctops-settings/src/mail/"]),
+    ("feature_flags", &["crates/ctops-settings/src/feature_flags/"]),
+    ("user_preferences", &["crates/ctops-settings/src/preferences/"]),
+    ("job_runs", &["crates/ctops-settings/src/system/"]),
 ];
 
 /// Where SQL may stand although the file is not a store: foundation that owns a table.
-const SQL_OUTSIDE_STORES: [&str; 6] = [
+const SQL_OUTSIDE_STORES: [&str; 8] = [
     "crates/ctops-pg/",
     "crates/ctops-queue/",
     "crates/ctops-slice/src/throttle.rs",
-    "crates/ctops-slice/src/audit.rs",
+    "crates/ctops-slice/src/audit/",
+    "crates/ctops-slice/src/mail.rs",
+    "crates/ctops-slice/src/flags.rs",
     "crates/ctops-testkit/",
     "crates/ctops-system/",
 ];
