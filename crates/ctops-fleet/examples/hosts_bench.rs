@@ -4,7 +4,6 @@
 //! 95th percentile of every question in milliseconds, and ends with status 1 when a budget is missed.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::process::ExitCode;
 
@@ -12,7 +11,7 @@ use chrono::{DateTime, Utc};
 use ctops_base::{Clock, Role};
 use ctops_fleet::hosts::{HostListInput, HostQuery, find_host, fleet_facets, fleet_summary, list_hosts};
 use ctops_pg::Pool;
-use ctops_slice::Actor;
+use ctops_slice::{Actor, Credential};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;

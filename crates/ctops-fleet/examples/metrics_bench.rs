@@ -5,7 +5,6 @@
 //! takes per sample in microseconds. Ends with status 1 when a budget is missed.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::process::ExitCode;
 
@@ -13,7 +12,7 @@ use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use ctops_base::{Clock, Role};
 use ctops_fleet::metrics::{ChartInput, bring_up_to_date, chart, heartbeat_gaps};
 use ctops_pg::Pool;
-use ctops_slice::Actor;
+use ctops_slice::{Actor, Credential};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;

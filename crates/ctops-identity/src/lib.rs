@@ -17,6 +17,7 @@ use ctops_pg::Pool;
 use ctops_slice::state::Installation;
 use ctops_slice::{Permission, Slice};
 
+mod access;
 pub mod accounts;
 pub mod passwords;
 pub mod sessions;

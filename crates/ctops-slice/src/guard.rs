@@ -10,6 +10,8 @@ use ctops_base::id::new_id;
 use ctops_base::{Problem, ProblemKind};
 use tracing::Instrument;
 
+use crate::actor::Actor;
+use crate::audit;
 use crate::http::{ApiError, render_problem};
 use crate::state::{AppState, Installation};
 
@@ -33,6 +35,17 @@ pub fn session_token<'a>(headers: &'a HeaderMap, installation: &Installation) ->
         .flat_map(|line| line.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
         .find_map(|(name, value)| (name == wanted && !value.is_empty()).then_some(value))
+}
+
+/// Beginnings of API keys (auth 20): of people, of services.
+pub const API_KEY_PREFIXES: [&str; 2] = ["ctops_pat_", "ctops_svc_"];
+
+/// The API key in the `Authorization` header, if there is one (RFC 6750 section 2.1). Other bearers are not ours.
+pub fn api_key(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, key) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let key = key.trim();
+    let is_ours = scheme.eq_ignore_ascii_case("bearer") && API_KEY_PREFIXES.iter().any(|p| key.starts_with(p));
+    is_ours.then_some(key)
 }
 
 /// Where the request came from (auth 24).
@@ -82,10 +95,17 @@ pub async fn guard(State(state): State<AppState>, mut request: Request, next: Ne
     );
     let is_head_of_stream = request.headers().get(header::ACCEPT).is_some_and(|v| v == "text/event-stream");
     let response = async {
-        match admit(&state, &mut request).await {
-            Ok(()) => next.run(request).await,
+        let admitted = admit(&state, &mut request).await;
+        let context = context_of(&request, &request_id);
+        let attempt = audit::denied::Attempt::of(&request, &context);
+        let response = match admitted {
+            Ok(()) => audit::context::within(context, next.run(request)).await,
             Err(problem) => ApiError::from(problem).into_response(),
+        };
+        if let Some(attempt) = attempt {
+            attempt.observe(&state.pool, &response, state.clock.now()).await;
         }
+        response
     }
     .instrument(span.clone())
     .await;
@@ -101,17 +121,32 @@ pub async fn guard(State(state): State<AppState>, mut request: Request, next: Ne
     response
 }
 
+/// What the audit trail keeps of the request.
+fn context_of(request: &Request, request_id: &str) -> audit::RequestContext {
+    let extensions = request.extensions();
+    let agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    let ip = extensions.get::<ClientIp>().map(|ip| ip.0);
+    audit::RequestContext::new(request_id, ip, agent, extensions.get::<Actor>())
+}
+
 /// Finds out who asks and refuses forged requests; the route's own access rule comes after this.
 async fn admit(state: &AppState, request: &mut Request) -> Result<(), Problem> {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
     let peer = peer.ok_or_else(|| Problem::internal("the connection's address is unknown"))?;
     let ip = client_ip(peer, request.headers(), state.installation.trust_proxy_headers);
     request.extensions_mut().insert(ClientIp(ip));
-    let actor = match session_token(request.headers(), &state.installation) {
-        Some(token) => state.authenticator.by_session(token, ip).await?,
-        None => None,
+    let actor = if let Some(secret) = api_key(request.headers()) {
+        // No browser adds this header by itself, so a request with a key cannot be forged and needs no origin.
+        let actor = state.authenticator.by_api_key(secret, ip).await?;
+        Some(actor.ok_or_else(Problem::unauthenticated)?)
+    } else {
+        let actor = match session_token(request.headers(), &state.installation) {
+            Some(token) => state.authenticator.by_session(token, ip).await?,
+            None => None,
+        };
+        check_forgery(&state.installation, request.method(), request.headers(), actor.is_some())?;
+        actor
     };
-    check_forgery(&state.installation, request.method(), request.headers(), actor.is_some())?;
     if let Some(actor) = actor {
         request.extensions_mut().insert(actor);
     }
@@ -233,6 +268,18 @@ mod tests {
         let jar = headers(&[("cookie", "a=1; x__Host-ctops_session=no; __Host-ctops_session=yes; b=2")]);
         assert_eq!(session_token(&jar, &installation()), Some("yes"));
         assert_eq!(session_token(&headers(&[("cookie", "__Host-ctops_session=")]), &installation()), None);
+    }
+
+    /// Spec: auth 20
+    #[test]
+    fn api_keys_are_taken_from_the_bearer_header_and_told_from_other_bearers() {
+        let key = |value: &str| api_key(&headers(&[("authorization", value)])).map(str::to_owned);
+        assert_eq!(key("Bearer ctops_pat_abc").as_deref(), Some("ctops_pat_abc"));
+        assert_eq!(key("bearer  ctops_svc_abc").as_deref(), Some("ctops_svc_abc"));
+        for other in ["Bearer key of the load test", "Basic ctops_pat_abc", "ctops_pat_abc", "Bearer"] {
+            assert_eq!(key(other), None, "{other}");
+        }
+        assert_eq!(api_key(&HeaderMap::new()), None);
     }
 
     /// Spec: security 5

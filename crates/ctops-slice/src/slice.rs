@@ -7,13 +7,14 @@ use async_trait::async_trait;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use ctops_base::Problem;
+use ctops_base::{Problem, ProblemKind};
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
-use crate::actor::{Access, Actor, Permission};
+use crate::actor::{Access, Actor, Credential, Permission};
 use crate::agents::{AgentEvents, AgentWork};
 use crate::http::ApiError;
+use crate::settings::{PageInfo, SettingsPage};
 use crate::state::AppState;
 
 /// One feature: its routes with the access each demands, its queue consumers, its periodic jobs, and its work for agents.
@@ -26,6 +27,7 @@ pub struct Slice {
     jobs: Vec<Arc<dyn Job>>,
     agent_work: Vec<Arc<dyn AgentWork>>,
     agent_events: Vec<Arc<dyn AgentEvents>>,
+    settings_pages: Vec<PageInfo>,
 }
 
 /// What the permission matrix knows about one operation.
@@ -69,6 +71,7 @@ impl Slice {
             jobs: Vec::new(),
             agent_work: Vec::new(),
             agent_events: Vec::new(),
+            settings_pages: Vec::new(),
         }
     }
 
@@ -129,6 +132,18 @@ impl Slice {
         self
     }
 
+    /// Adds a page of settings.
+    #[must_use]
+    pub fn settings_page<P: SettingsPage>(mut self) -> Self {
+        self.settings_pages.push(PageInfo::of::<P>());
+        self
+    }
+
+    /// Its pages of settings.
+    pub fn settings_pages(&self) -> &[PageInfo] {
+        &self.settings_pages
+    }
+
     /// Name of the slice.
     pub fn name(&self) -> &'static str {
         self.name
@@ -170,17 +185,19 @@ impl Slice {
     }
 }
 
-/// Refuses callers that do not meet `access`, before the handler sees the request.
+/// Refuses callers that do not meet `access`, before the handler sees the request. An API key looks at its owner's
+/// account and changes nothing of it (auth 21).
 async fn admit(access: Access, request: Request, next: Next) -> Response {
-    let refusal = match (access, request.extensions().get::<Actor>()) {
-        (Access::Public, _) => None,
-        (_, None) => Some(Problem::unauthenticated()),
-        (_, Some(actor)) if !access.allows(&actor.roles) => Some(Problem::forbidden()),
-        _ => None,
-    };
-    match refusal {
-        Some(problem) => ApiError::from(problem).into_response(),
-        None => next.run(request).await,
+    let actor = request.extensions().get::<Actor>();
+    let admitted = access.admit(actor).and_then(|()| match actor.map(|actor| &actor.credential) {
+        Some(Credential::ApiKey { .. }) if matches!(access, Access::OwnAccount) && !request.method().is_safe() => {
+            Err(Problem::new(ProblemKind::Forbidden, "forbidden", "API keys may not do this"))
+        }
+        _ => Ok(()),
+    });
+    match admitted {
+        Err(problem) => ApiError::from(problem).into_response(),
+        Ok(()) => next.run(request).await,
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use chrono::{DateTime, TimeDelta, Utc};
 use ctops_base::id::new_id;
 use ctops_base::{PageRequest, Role};
-use ctops_slice::{Actor, Grant};
+use ctops_slice::{Actor, Credential, Grant};
 use ctops_testkit::{TestDb, a_organisation, a_user, start_time};
 use uuid::Uuid;
 

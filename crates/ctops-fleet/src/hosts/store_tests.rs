@@ -1,11 +1,10 @@
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ctops_base::{Role, id::new_id};
-use ctops_slice::{Actor, Grant};
+use ctops_slice::{Actor, Credential, Grant};
 use ctops_testkit::{TestDb, a_host, a_organisation, start_time};
 use serde_json::json;
 use uuid::Uuid;

@@ -20,10 +20,12 @@ use ctops_fleet::bulk_delete::AdminKey;
 use ctops_fleet::enrolment::{NewToken, create_token};
 use ctops_fleet::releases::ReleaseDeps;
 use ctops_pg::Pool;
+use ctops_egress::{Egress, EgressOptions};
 use ctops_slice::actor::Authenticator;
 use ctops_slice::events::EventHub;
+use ctops_slice::licence::{GivenEntitlements, Tier};
 use ctops_slice::state::Installation;
-use ctops_slice::{Actor, AppState};
+use ctops_slice::{Actor, AppState, Credential};
 use ctops_testkit::{TestDb, a_clock, a_organisation, a_user};
 use serde_json::Value;
 use tower::ServiceExt;
@@ -140,6 +142,9 @@ impl App {
             events: EventHub::new(clock.clone()),
             authenticator: people.clone(),
             installation: Arc::new(installation),
+            seal: Arc::new(InstallKey::generate()),
+            entitlements: Arc::new(GivenEntitlements::tier(Tier::Enterprise)),
+            egress: Egress::new(pool.clone(), EgressOptions::default()),
         };
         let mut api = OpenApiRouter::new();
         let bulk_delete = ctops_fleet::bulk_delete::slice(&deps, Some(AdminKey::new(BULK_DELETE_KEY)));

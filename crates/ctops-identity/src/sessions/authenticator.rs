@@ -7,13 +7,13 @@ use async_trait::async_trait;
 use ctops_base::{Clock, Problem};
 use ctops_crypto::secret::sha256;
 use ctops_pg::Pool;
-use ctops_slice::Actor;
 use ctops_slice::actor::Authenticator;
 use ctops_slice::state::Installation;
-use uuid::Uuid;
+use ctops_slice::{Actor, Credential};
 
 use super::model::{REFRESH_EVERY, idle_since};
 use super::store;
+use crate::access;
 
 /// Asks the database about every token, so that an ended session stops working at once on every node.
 pub struct SessionAuthenticator {
@@ -48,19 +48,45 @@ impl Authenticator for SessionAuthenticator {
             let written = store::touch(&self.pool, session.id, &ip.to_string(), now, refresh_before).await;
             written.map_err(Problem::internal)?;
         }
+        let Some(member) = access::of_member(&self.pool, session.user_id, session.org_id).await? else {
+            return Ok(None);
+        };
+        let credential = Credential::Session {
+            id: session.id,
+            expires_at: session.expires_at,
+            method: session.method,
+            second_factor: false,
+            confirmed_at: session.created_at,
+        };
         Ok(Some(Actor {
             user_id: session.user_id,
             org_id: session.org_id,
-            session_id: session.id,
-            session_expires_at: session.expires_at,
-            roles: session.roles,
+            name: member.name,
+            credential,
+            standing: member.standing,
+            rights: member.rights,
+            scope: member.scope,
             ip,
         }))
     }
 
-    async fn is_alive(&self, session_id: Uuid) -> Result<bool, Problem> {
+    async fn by_api_key(&self, _secret: &str, _ip: IpAddr) -> Result<Option<Actor>, Problem> {
+        // No key has been issued yet, so every key is unknown.
+        Ok(None)
+    }
+
+    async fn is_alive(&self, actor: &Actor) -> Result<bool, Problem> {
+        let Some(session_id) = actor.session_id() else {
+            return Ok(false);
+        };
         let now = self.clock.now();
         let alive = store::is_live(&self.pool, session_id, now, idle_since(now, self.idle)).await;
-        alive.map_err(Problem::internal)
+        if !alive.map_err(Problem::internal)? {
+            return Ok(false);
+        }
+        let member = access::of_member(&self.pool, actor.user_id, actor.org_id).await?;
+        Ok(member.is_some_and(|member| {
+            (member.standing, &member.rights, &member.scope) == (actor.standing, &actor.rights, &actor.scope)
+        }))
     }
 }

@@ -7,7 +7,7 @@ use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
 use ctops_base::Problem;
 use ctops_slice::http::ProblemBody;
-use ctops_slice::{Actor, ApiResult, AppState, PathId, Timestamp};
+use ctops_slice::{Actor, ApiResult, AppState, Credential, PathId, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -21,11 +21,14 @@ use super::service::{self, Me};
 pub(crate) struct MeBody {
     user: MeUser,
     organisation: MeOrganisation,
-    /// Roles held in the organisation.
+    /// `active`; `pending` (waits for an administrator); `must_enrol` (has to enrol a second factor first).
+    standing: &'static str,
+    /// Built-in roles held in the organisation.
     roles: Vec<&'static str>,
-    /// Names of all permissions these roles hold.
+    /// Names of all permissions held, by whatever role.
     permissions: Vec<&'static str>,
-    session: MeSession,
+    /// Absent when an API key asks.
+    session: Option<MeSession>,
 }
 
 /// The account.
@@ -57,8 +60,8 @@ pub(crate) struct MeSession {
 }
 
 impl MeBody {
-    fn new(me: Me, session_id: Uuid, expires_at: DateTime<Utc>) -> Self {
-        let Me { profile, permissions } = me;
+    fn new(me: Me, session: Option<(Uuid, DateTime<Utc>)>) -> Self {
+        let Me { profile, standing, permissions } = me;
         Self {
             user: MeUser {
                 id: profile.user_id,
@@ -67,9 +70,10 @@ impl MeBody {
                 email_verified: profile.email_verified,
             },
             organisation: MeOrganisation { id: profile.organisation.id, name: profile.organisation.name },
+            standing: standing.as_str(),
             roles: profile.roles.iter().map(|role| role.as_str()).collect(),
             permissions,
-            session: MeSession { id: session_id, expires_at: expires_at.into() },
+            session: session.map(|(id, expires_at)| MeSession { id, expires_at: expires_at.into() }),
         }
     }
 }
@@ -81,9 +85,9 @@ pub(crate) async fn me_with_cookie(
     status: StatusCode,
     started: StartedSession,
 ) -> Result<Response, Problem> {
-    let me = service::me(state, declared, started.user_id, started.org_id).await?;
+    let me = service::me_of(state, declared, started.user_id, started.org_id).await?;
     let cookie = session_cookie(&state.installation, &started.token, state.clock.now(), started.expires_at)?;
-    let body = MeBody::new(me, started.id, started.expires_at);
+    let body = MeBody::new(me, Some((started.id, started.expires_at)));
     Ok((status, [(header::SET_COOKIE, cookie)], Json(body)).into_response())
 }
 
@@ -107,10 +111,10 @@ pub(super) struct SessionBody {
 }
 
 impl SessionBody {
-    fn new(session: ListedSession, current: Uuid) -> Self {
+    fn new(session: ListedSession, current: Option<Uuid>) -> Self {
         Self {
             id: session.id,
-            current: session.id == current,
+            current: Some(session.id) == current,
             method: session.method,
             ip: session.ip,
             user_agent: session.user_agent,
@@ -141,8 +145,12 @@ pub(super) async fn get_me(
     Extension(declared): Extension<DeclaredPermissions>,
     actor: Actor,
 ) -> ApiResult<Json<MeBody>> {
-    let me = service::me(&state, &declared, actor.user_id, actor.org_id).await?;
-    Ok(Json(MeBody::new(me, actor.session_id, actor.session_expires_at)))
+    let me = service::me(&state, &declared, &actor).await?;
+    let session = match actor.credential {
+        Credential::Session { id, expires_at, .. } => Some((id, expires_at)),
+        Credential::ApiKey { .. } => None,
+    };
+    Ok(Json(MeBody::new(me, session)))
 }
 
 /// The sessions of the person who asks.
@@ -158,7 +166,7 @@ pub(super) async fn list_sessions(
     actor: Actor,
 ) -> ApiResult<Json<SessionListBody>> {
     let sessions = service::list(&state, &actor).await?;
-    let items = sessions.into_iter().map(|session| SessionBody::new(session, actor.session_id)).collect();
+    let items = sessions.into_iter().map(|session| SessionBody::new(session, actor.session_id())).collect();
     Ok(Json(SessionListBody { items }))
 }
 
@@ -193,7 +201,7 @@ pub(super) async fn end_session(
     PathId(session_id): PathId,
 ) -> ApiResult<Response> {
     service::end(&state, &actor, session_id, "ended from the list of sessions").await?;
-    if session_id == actor.session_id {
+    if Some(session_id) == actor.session_id() {
         let cookie = clearing_cookie(&state.installation)?;
         return Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response());
     }

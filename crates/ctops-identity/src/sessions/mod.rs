@@ -29,7 +29,7 @@ pub use authenticator::SessionAuthenticator;
 pub(crate) use cookie::clearing_cookie;
 pub(crate) use http::{MeBody, me_with_cookie};
 pub(crate) use jobs::PurgeSessions;
-pub(crate) use model::{DeclaredPermissions, NewSession, SignInMethod, StartedSession};
+pub(crate) use model::{DeclaredPermissions, NewSession, StartedSession};
 pub(crate) use service::{end, start};
 
 /// See and end one's own sessions.
@@ -42,7 +42,7 @@ pub static PERMISSIONS: &[&Permission] = &[&SESSIONS_OWN];
 pub(crate) fn slice(declared: DeclaredPermissions, purge: PurgeSessions) -> Slice {
     Slice::new("sessions")
         .permissions(PERMISSIONS)
-        .operation(Access::SignedIn, routes!(http::get_me).layer(Extension(declared)))
+        .operation(Access::OwnAccount, routes!(http::get_me).layer(Extension(declared)))
         .operation(Access::Needs(&SESSIONS_OWN), routes!(http::list_sessions, http::end_other_sessions))
         .operation(Access::Needs(&SESSIONS_OWN), routes!(http::end_session))
         .job(Arc::new(purge))

@@ -5,8 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use ctops_base::Role;
-use ctops_slice::{Access, Actor, Permission};
+use ctops_slice::{Actor, Permission, Rights, SignInMethod};
 use uuid::Uuid;
 
 /// A session's use is written down at most this often (auth 13).
@@ -15,21 +14,6 @@ pub(super) const REFRESH_EVERY: TimeDelta = TimeDelta::minutes(5);
 pub(super) const MAX_USER_AGENT_CHARS: usize = 256;
 /// Sessions shown at most, most recently used first. "End all others" reaches those beyond it too.
 pub(super) const MAX_LISTED: i64 = 200;
-
-/// How somebody signed in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SignInMethod {
-    /// E-mail address and password of a local account.
-    Password,
-}
-
-impl SignInMethod {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            SignInMethod::Password => "password",
-        }
-    }
-}
 
 /// A session to be started.
 #[derive(Clone, Debug)]
@@ -71,9 +55,10 @@ pub(super) struct LiveSession {
     pub(super) id: Uuid,
     pub(super) user_id: Uuid,
     pub(super) org_id: Uuid,
+    pub(super) method: SignInMethod,
+    pub(super) created_at: DateTime<Utc>,
     pub(super) last_used_at: DateTime<Utc>,
     pub(super) expires_at: DateTime<Utc>,
-    pub(super) roles: BTreeSet<Role>,
 }
 
 /// A session as its owner sees it.
@@ -110,15 +95,17 @@ impl DeclaredPermissions {
         Self(declared.into())
     }
 
-    /// Names of those that a member with `roles` holds, sorted, each once.
-    pub(super) fn held_by(&self, roles: &BTreeSet<Role>) -> Vec<&'static str> {
-        let held = self.0.iter().filter(|permission| Access::Needs(permission).allows(roles));
+    /// Names of those that `rights` hold, sorted, each once.
+    pub(super) fn held_by(&self, rights: &Rights) -> Vec<&'static str> {
+        let held = self.0.iter().filter(|permission| rights.hold(permission));
         held.map(|permission| permission.name).collect::<BTreeSet<_>>().into_iter().collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use ctops_base::Role;
+
     use super::*;
 
     static LOOK: Permission = Permission { name: "things.look", roles: &Role::ALL, about: "" };
@@ -127,10 +114,10 @@ mod tests {
     #[test]
     fn held_permissions_are_the_union_over_all_roles_without_repeats() {
         let declared = DeclaredPermissions::new(vec![&LOOK, &BREAK, &LOOK]);
-        assert_eq!(declared.held_by(&BTreeSet::from([Role::ReadOnly])), ["things.look"]);
-        let both = BTreeSet::from([Role::ReadOnly, Role::SuperAdmin]);
-        assert_eq!(declared.held_by(&both), ["things.break", "things.look"]);
-        assert!(declared.held_by(&BTreeSet::new()).is_empty());
+        let held = |roles: &[Role]| declared.held_by(&Rights::of(roles.iter().copied().collect()));
+        assert_eq!(held(&[Role::ReadOnly]), ["things.look"]);
+        assert_eq!(held(&[Role::ReadOnly, Role::SuperAdmin]), ["things.break", "things.look"]);
+        assert!(held(&[]).is_empty());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use ctops_base::text::clean;
 use ctops_crypto::secret::{random_token, sha256};
 use ctops_pg::Tx;
 use ctops_slice::audit::{self, AuditEvent, By};
-use ctops_slice::{Actor, AppState};
+use ctops_slice::{Actor, AppState, Standing};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -17,6 +17,7 @@ use super::model::{
     idle_since,
 };
 use super::store;
+use crate::access;
 use crate::accounts::{self, Profile};
 
 /// Starts a session with a new token and ends the one it replaces.
@@ -44,8 +45,8 @@ pub(crate) async fn start(state: &AppState, new: NewSession) -> Result<StartedSe
         .change(None, Some(json!({ "method": row.method, "expires_at": row.expires_at })))
         .from_ip(new.ip);
     let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
-    if let Some(before) = &new.replaces {
-        delete_one(&mut tx, before, before.session_id, "replaced by a new sign-in", now).await?;
+    if let Some((before, id)) = new.replaces.as_ref().and_then(|actor| Some((actor, actor.session_id()?))) {
+        delete_one(&mut tx, before, id, "replaced by a new sign-in", now).await?;
     }
     store::insert(&mut tx, &row).await.map_err(Problem::internal)?;
     audit::append(&mut tx, &event, now).await.map_err(Problem::internal)?;
@@ -82,7 +83,7 @@ async fn delete_one(
     if !store::delete(tx, actor.user_id, id).await.map_err(Problem::internal)? {
         return Ok(false);
     }
-    let action = if id == actor.session_id { "auth.logout" } else { "auth.session.revoked" };
+    let action = if Some(id) == actor.session_id() { "auth.logout" } else { "auth.session.revoked" };
     let event = AuditEvent::by_actor(actor, action, "session").on(id).summary(why);
     audit::append(tx, &event, now).await.map_err(Problem::internal)?;
     Ok(true)
@@ -92,7 +93,8 @@ async fn delete_one(
 pub(super) async fn end_others(state: &AppState, actor: &Actor) -> Result<(), Problem> {
     let grant = actor.grant(&SESSIONS_OWN)?;
     let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
-    let ended = store::delete_others(&mut tx, &grant, actor.user_id, actor.session_id)
+    let keep = actor.session_id().ok_or_else(Problem::forbidden)?;
+    let ended = store::delete_others(&mut tx, &grant, actor.user_id, keep)
         .await
         .map_err(Problem::internal)?;
     let event = AuditEvent::by_actor(actor, "auth.session.revoked", "user")
@@ -113,17 +115,31 @@ pub(super) async fn list(state: &AppState, actor: &Actor) -> Result<Vec<ListedSe
 /// Who somebody is and what they may do.
 pub(super) struct Me {
     pub(super) profile: Profile,
+    pub(super) standing: Standing,
     pub(super) permissions: Vec<&'static str>,
 }
 
-/// The profile and the permissions of a member.
+/// The profile and the permissions of the one who asks.
 pub(super) async fn me(
+    state: &AppState,
+    declared: &DeclaredPermissions,
+    actor: &Actor,
+) -> Result<Me, Problem> {
+    let profile = accounts::profile(&state.pool, actor.user_id, actor.org_id).await?;
+    let permissions = declared.held_by(&actor.rights);
+    Ok(Me { profile, standing: actor.standing, permissions })
+}
+
+/// The same for a member whose session has just been started.
+pub(super) async fn me_of(
     state: &AppState,
     declared: &DeclaredPermissions,
     user_id: Uuid,
     org_id: Uuid,
 ) -> Result<Me, Problem> {
     let profile = accounts::profile(&state.pool, user_id, org_id).await?;
-    let permissions = declared.held_by(&profile.roles);
-    Ok(Me { profile, permissions })
+    let member = access::of_member(&state.pool, user_id, org_id).await?;
+    let member = member.ok_or_else(|| Problem::not_found("user"))?;
+    let permissions = declared.held_by(&member.rights);
+    Ok(Me { profile, standing: member.standing, permissions })
 }

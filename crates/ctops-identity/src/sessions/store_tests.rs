@@ -1,13 +1,12 @@
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ctops_base::Role;
 use ctops_base::id::new_id;
 use ctops_pg::Pool;
-use ctops_slice::{Actor, Credential, Grant};
+use ctops_slice::{Actor, Credential, Grant, SignInMethod};
 use ctops_testkit::{TestDb, a_organisation, a_user, start_time};
 use uuid::Uuid;
 
@@ -66,7 +65,7 @@ async fn find_live_ends_at_the_absolute_and_at_the_idle_limit() {
     let id = a_session(db.pool(), org, user, 1).await;
     let found = find_live(db.pool(), &[1; 32], minute(59), minute(-1)).await.unwrap().unwrap();
     assert_eq!((found.id, found.user_id, found.org_id), (id, user, org));
-    assert_eq!(found.roles, BTreeSet::from([Role::Engineer]));
+    assert_eq!((found.method, found.created_at), (SignInMethod::Password, minute(0)));
     assert_eq!((found.last_used_at, found.expires_at), (minute(0), minute(60)));
     for (now, idle_since) in [(minute(60), minute(-1)), (minute(1), minute(0))] {
         assert_eq!(find_live(db.pool(), &[1; 32], now, idle_since).await.unwrap(), None);

@@ -7,14 +7,14 @@ use ctops_base::id::new_id;
 use ctops_base::{Clock, FieldProblem, Problem};
 use ctops_pg::Pool;
 use ctops_slice::audit::{self, AuditEvent, By};
-use ctops_slice::{AppState, throttle};
+use ctops_slice::{AppState, SignInMethod, throttle};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::model::{CodeVerdict, Created, FirstAccount, SetupCode, SetupRequest, code_hash, make_code};
 use super::store;
 use crate::passwords::{Passwords, Secret};
-use crate::sessions::{self, NewSession, SignInMethod, StartedSession};
+use crate::sessions::{self, NewSession, StartedSession};
 use crate::sign_in::CREDENTIAL_POSTS;
 
 /// Name of an organisation that hosts joined before set-up.

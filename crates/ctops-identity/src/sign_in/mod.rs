@@ -25,5 +25,5 @@ pub(crate) use model::{CREDENTIAL_POSTS, SignInDeps};
 pub(crate) fn slice(deps: SignInDeps) -> Slice {
     Slice::new("sign_in")
         .operation(Access::Public, routes!(http::login).layer(Extension(deps)))
-        .operation(Access::SignedIn, routes!(http::logout))
+        .operation(Access::OwnAccount, routes!(http::logout))
 }

@@ -2,13 +2,13 @@
 
 use ctops_base::{Problem, ProblemKind};
 use ctops_slice::audit::{self, AuditEvent, By};
-use ctops_slice::{Actor, AppState, throttle};
+use ctops_slice::{Actor, AppState, SignInMethod, throttle};
 use tokio::time::{Instant, sleep_until};
 
 use super::model::{ACCOUNT_LOCK, Account, Attempt, CREDENTIAL_POSTS, refusal_time};
 use super::store;
 use crate::passwords::Passwords;
-use crate::sessions::{self, NewSession, SignInMethod, StartedSession};
+use crate::sessions::{self, NewSession, StartedSession};
 
 /// Signs in. A refusal is answered after a random time that does not depend on what the refusal was (auth 23).
 ///
@@ -154,7 +154,8 @@ async fn record_refusal(
 /// # Errors
 /// `internal` when the database fails. A session that ended a moment ago is no error: the outcome is the same.
 pub(super) async fn sign_out(state: &AppState, actor: &Actor) -> Result<(), Problem> {
-    match sessions::end(state, actor, actor.session_id, "signed out").await {
+    let session_id = actor.session_id().ok_or_else(Problem::forbidden)?;
+    match sessions::end(state, actor, session_id, "signed out").await {
         Err(problem) if problem.kind() == ProblemKind::NotFound => Ok(()),
         other => other,
     }

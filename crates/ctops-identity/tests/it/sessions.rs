@@ -148,10 +148,13 @@ async fn deactivation_removal_and_loss_of_membership_end_sessions_at_once() {
         ["UPDATE users SET active = false", "UPDATE users SET deleted_at = now()", "DELETE FROM memberships"]
     {
         let (app, browser) = App::set_up().await;
-        assert!(app.state.authenticator.is_alive(browser.session_id).await.unwrap());
+        let ip = std::net::IpAddr::from([192, 0, 2, 1]);
+        let token = browser.cookie.split_once('=').unwrap().1;
+        let actor = app.state.authenticator.by_session(token, ip).await.unwrap().unwrap();
+        assert!(app.state.authenticator.is_alive(&actor).await.unwrap());
         app.execute(change).await;
         assert_eq!(status_of_me(&app, &browser).await, 401, "{change}");
-        assert!(!app.state.authenticator.is_alive(browser.session_id).await.unwrap(), "{change}: streams");
+        assert!(!app.state.authenticator.is_alive(&actor).await.unwrap(), "{change}: streams");
     }
 }
 
@@ -165,7 +168,8 @@ async fn roles_taken_away_are_gone_with_the_next_request() {
     app.execute("UPDATE memberships SET roles = '{}'").await;
     let me = app.send(get("/me").with(&browser)).await.body;
     assert_eq!(me["permissions"], json!([]));
-    assert_eq!(app.send(get("/me/sessions").with(&browser)).await.refusal(), (403, "forbidden"));
+    assert_eq!(me["standing"], "pending");
+    assert_eq!(app.send(get("/me/sessions").with(&browser)).await.refusal(), (403, "membership_pending"));
 }
 
 #[tokio::test]

@@ -19,10 +19,14 @@ use ctops_monitoring::checks::{CheckEvents, CheckRuns, CheckWork, PruneResults};
 use ctops_pg::Pool;
 use ctops_proto::agent::HeartbeatResponse;
 use ctops_proto::queue::{AgentEvent, CheckResult};
+use ctops_egress::{Egress, EgressOptions};
 use ctops_slice::actor::Authenticator;
 use ctops_slice::events::EventHub;
+use ctops_slice::licence::{GivenEntitlements, Tier};
 use ctops_slice::state::Installation;
-use ctops_slice::{Actor, AgentEvents, AgentWork, AppState, Capabilities, ConnectedAgent, Job};
+use ctops_slice::{
+    Actor, AgentEvents, AgentWork, AppState, Capabilities, ConnectedAgent, Credential, Job,
+};
 use ctops_testkit::{TestDb, TestHost, a_clock, a_organisation, a_user};
 use serde_json::Value;
 use tower::ServiceExt;
@@ -51,8 +55,12 @@ impl Authenticator for People {
         Ok(self.0.lock().unwrap().get(token).cloned())
     }
 
-    async fn is_alive(&self, session_id: Uuid) -> Result<bool, Problem> {
-        Ok(self.0.lock().unwrap().values().any(|actor| actor.session_id == session_id))
+    async fn by_api_key(&self, _: &str, _: IpAddr) -> Result<Option<Actor>, Problem> {
+        Ok(None)
+    }
+
+    async fn is_alive(&self, actor: &Actor) -> Result<bool, Problem> {
+        Ok(self.0.lock().unwrap().values().any(|known| known == actor))
     }
 }
 
@@ -86,6 +94,9 @@ impl App {
             events: EventHub::new(clock.clone()),
             authenticator: people.clone(),
             installation: Arc::new(installation()),
+            seal: deps.install_key.clone(),
+            entitlements: Arc::new(GivenEntitlements::tier(Tier::Enterprise)),
+            egress: Egress::new(pool.clone(), EgressOptions::default()),
         };
         let mut api = OpenApiRouter::new();
         for slice in ctops_monitoring::slices(&deps) {
@@ -103,15 +114,12 @@ impl App {
 
     /// The session of somebody of an organisation with one role.
     pub(crate) async fn person_of(&self, org_id: Uuid, role: Role) -> String {
-        let actor = Actor {
-            user_id: a_user(self.pool(), org_id, &[role]).await,
-            org_id,
-            session_id: Uuid::new_v4(),
-            session_expires_at: self.clock.now() + TimeDelta::days(1),
-            roles: [role].into(),
-            ip: IpAddr::from([127, 0, 0, 1]),
-        };
-        let session = format!("session-{}", actor.session_id.simple());
+        let user_id = a_user(self.pool(), org_id, &[role]).await;
+        let session_id = Uuid::new_v4();
+        let credential = Credential::session(session_id, self.clock.now() + TimeDelta::days(1));
+        let ip = IpAddr::from([127, 0, 0, 1]);
+        let actor = Actor::with_roles((user_id, org_id), credential, [role], ip);
+        let session = format!("session-{}", session_id.simple());
         self.people.0.lock().unwrap().insert(session.clone(), actor);
         session
     }

@@ -1,21 +1,16 @@
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ctops_base::Role;
 
 use super::*;
+use crate::actor::Credential;
 
 fn actor(user: u128, org: u128) -> Actor {
-    Actor {
-        user_id: Uuid::from_u128(user),
-        org_id: Uuid::from_u128(org),
-        session_id: Uuid::nil(),
-        session_expires_at: DateTime::UNIX_EPOCH,
-        roles: BTreeSet::from([Role::ReadOnly]),
-        ip: IpAddr::from([127, 0, 0, 1]),
-    }
+    let credential = Credential::session(Uuid::nil(), DateTime::UNIX_EPOCH);
+    let ip = IpAddr::from([127, 0, 0, 1]);
+    Actor::with_roles((Uuid::from_u128(user), Uuid::from_u128(org)), credential, [Role::ReadOnly], ip)
 }
 
 fn hub() -> (EventHub, Clock) {

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use ctops_base::Role;
 use ctops_base::id::{new_agent_id, new_id};
 use ctops_pg::Tx;
-use ctops_slice::{Actor, Grant};
+use ctops_slice::{Actor, Credential, Grant};
 use ctops_testkit::{TestDb, a_organisation, a_user, start_time};
 use uuid::Uuid;
 

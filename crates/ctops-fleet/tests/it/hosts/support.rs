@@ -182,7 +182,7 @@ impl Stream {
         }
         let guard = axum::middleware::from_fn_with_state(app.state.clone(), ctops_slice::guard::guard);
         let router: Router = api.split_for_parts().0.layer(guard).with_state(app.state.clone());
-        let session = format!("__Host-ctops_session=session-{}", who.actor.session_id.simple());
+        let session = format!("__Host-ctops_session=session-{}", who.actor.session_id().unwrap().simple());
         let mut request = Request::get(path).header("cookie", session).header("accept", "text/event-stream");
         if let Some(id) = last_event_id {
             request = request.header("last-event-id", id);

@@ -6,7 +6,7 @@ use chrono::{TimeDelta, Utc};
 use ctops_base::{Clock, Role};
 use ctops_fleet::metrics::{ChartInput, NewSample, bring_up_to_date, chart};
 use ctops_pg::Pool;
-use ctops_slice::Actor;
+use ctops_slice::{Actor, Credential};
 use ctops_testkit::{TestHost, a_host, a_organisation};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;

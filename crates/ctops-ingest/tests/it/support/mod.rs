@@ -19,7 +19,7 @@ use ctops_ingest::tls::TlsMaterial;
 use ctops_ingest::{Ingest, Limits};
 use ctops_pg::Pool;
 use ctops_pg::notify::{self, Notifications};
-use ctops_slice::{Actor, AgentWork};
+use ctops_slice::{Actor, AgentWork, Credential};
 use ctops_testkit::{TestDb, a_host, a_organisation, a_user};
 use rcgen::{CertificateParams, KeyPair, PKCS_ED25519};
 use tokio::net::TcpListener;
@@ -192,14 +192,8 @@ impl TestNode {
 
     /// Somebody who may decide about agents.
     pub(crate) fn administrator(&self) -> Actor {
-        Actor {
-            user_id: self.user_id,
-            org_id: self.org_id,
-            session_id: Uuid::nil(),
-            session_expires_at: self.clock.now(),
-            roles: [Role::SuperAdmin].into(),
-            ip: [127, 0, 0, 1].into(),
-        }
+        let credential = Credential::session(Uuid::nil(), self.clock.now());
+        Actor::with_roles((self.user_id, self.org_id), credential, [Role::SuperAdmin], [127, 0, 0, 1].into())
     }
 
     /// Marks the agent and its certificate as revoked, without telling anybody.
