@@ -26,3 +26,23 @@ async fn member_without_any_role_waits() {
     let ada = a_user(db.pool(), org, &[]).await;
     assert_eq!(of_member(db.pool(), ada, org).await.unwrap().unwrap().standing, Standing::Pending);
 }
+
+/// Spec: users-teams-rbac 5
+#[tokio::test]
+async fn member_who_is_deactivated_or_removed_or_whose_organisation_is_deleted_is_nobody() {
+    let db = TestDb::new().await;
+    let org = a_organisation(db.pool()).await;
+    let ada = a_user(db.pool(), org, &[Role::SuperAdmin]).await;
+    for (state, expected) in [
+        ("pending", Some(Standing::Pending)),
+        ("deactivated", None),
+        ("removed", None),
+        ("active", Some(Standing::Active)),
+    ] {
+        sqlx::query("UPDATE memberships SET state = $1").bind(state).execute(db.pool()).await.unwrap();
+        let found = of_member(db.pool(), ada, org).await.unwrap();
+        assert_eq!(found.map(|member| member.standing), expected, "{state}");
+    }
+    sqlx::query("UPDATE organisations SET deleted_at = now()").execute(db.pool()).await.unwrap();
+    assert_eq!(of_member(db.pool(), ada, org).await.unwrap(), None);
+}
