@@ -13,6 +13,8 @@ use super::site::Site;
 
 /// Heartbeats per second of 10,000 agents at 30 s.
 const FLEET_RATE: f64 = 10_000.0 / 30.0;
+/// Heartbeats per second of all fleets that are compared.
+const GROWTH_RATE: f64 = 1_000.0;
 /// Heartbeats per second offered, one after the other, until the database no longer keeps up.
 const STEPS: [u32; 8] = [1_000, 2_000, 4_000, 6_000, 8_000, 10_000, 13_000, 16_000];
 /// Simulated agents that offer them.
@@ -20,7 +22,7 @@ const SENDERS: u32 = 1_000;
 /// The database keeps up when so much of what is offered becomes visible.
 const KEEPS_UP: f64 = 0.97;
 /// For a fleet to enrol.
-const ENROLMENT_LIMIT: Duration = Duration::from_secs(180);
+const ENROLMENT_LIMIT: Duration = Duration::from_secs(400);
 /// For a fleet to come back.
 const STORM_LIMIT: Duration = Duration::from_secs(120);
 /// Between the last agent's arrival and a measurement, so that no handshake is measured.
@@ -61,7 +63,7 @@ pub(super) fn held(site: &Site, scope: &Scope, report: &mut Report) -> Result<()
 
 /// The same fleet when the server is started again under it.
 pub(super) fn storm(site: &mut Site, scope: &Scope, report: &mut Report) -> Result<()> {
-    let agents = scope.agents;
+    let agents = scope.storm;
     let load =
         site.load("storm", &site.token()?, agents, Duration::from_secs_f64(f64::from(agents) / FLEET_RATE))?;
     site.until_connected(agents, ENROLMENT_LIMIT)?;
@@ -71,6 +73,45 @@ pub(super) fn storm(site: &mut Site, scope: &Scope, report: &mut Report) -> Resu
     let what = format!("Reconnect storm: {agents} agents online after the server is ready again");
     report.budget("storm", &what, took.as_secs_f64(), "s", Budget::AtMost(30.0));
     site.end_load("storm", load)?;
+    Ok(())
+}
+
+/// Fleets of different sizes that send the same number of heartbeats each second: what a connection and a heartbeat cost.
+pub(super) fn growth(site: &mut Site, scope: &Scope, report: &mut Report) -> Result<()> {
+    let mut costs = Vec::new();
+    for agents in scope.fleets {
+        // A process that held another fleet before keeps memory that would be counted too late.
+        site.stop()?;
+        site.start()?;
+        std::thread::sleep(SETTLE);
+        let before = resident_bytes(site.pid()?)?;
+        let name = format!("growth-{agents}");
+        let interval = Duration::from_secs_f64(f64::from(agents) / GROWTH_RATE);
+        let load = site.load(&name, &site.token()?, agents, interval)?;
+        site.until_connected(agents, ENROLMENT_LIMIT)?;
+        std::thread::sleep(SETTLE);
+        let window = Window::watch(site, Duration::from_secs(scope.seconds(30, 10)))?;
+        let memory = (resident_bytes(site.pid()?)? - before) / f64::from(agents) / 1024.0;
+        let processor = window.cpu_seconds / window.rows * 1000.0;
+        site.end_load(&name, load)?;
+        report.figure(
+            "growth_memory",
+            &format!("Memory for each of {agents} connected agents"),
+            memory,
+            "KB",
+        );
+        let what = format!("One heartbeat of {agents} agents that send 1,000/s: processor, with PostgreSQL");
+        report.figure("growth_cpu", &what, processor, "ms");
+        costs.push((agents, memory, processor));
+    }
+    if let (Some((few, memory_of_few, time_of_few)), Some((many, memory_of_many, time_of_many))) =
+        (costs.first(), costs.last())
+    {
+        let what = format!("Growth from {few} to {many} agents: memory of a connection, times");
+        report.budget("growth_memory_ratio", &what, memory_of_many / memory_of_few, "", Budget::AtMost(1.2));
+        let what = format!("Growth from {few} to {many} agents: processor time of a heartbeat, times");
+        report.budget("growth_cpu_ratio", &what, time_of_many / time_of_few, "", Budget::AtMost(1.2));
+    }
     Ok(())
 }
 

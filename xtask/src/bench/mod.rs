@@ -23,12 +23,20 @@ pub(super) struct Scope {
     quick: bool,
     /// Simulated agents that are held at once.
     agents: u32,
+    /// Simulated agents that come back at once.
+    storm: u32,
+    /// Sizes of the fleets that are compared. The largest is bounded by the open files that one process is often allowed.
+    fleets: [u32; 3],
 }
 
 impl Scope {
     fn from_arguments() -> Self {
         let quick = std::env::args().skip(2).any(|argument| argument == "--quick");
-        Self { quick, agents: if quick { 500 } else { 2_000 } }
+        if quick {
+            Self { quick, agents: 500, storm: 500, fleets: [100, 250, 500] }
+        } else {
+            Self { quick, agents: 2_000, storm: 10_000, fleets: [1_000, 10_000, 15_000] }
+        }
     }
 
     /// Seconds of one measurement: the first value, or the second when it should be quick.
@@ -50,6 +58,7 @@ pub(crate) fn all() -> Result<()> {
     parts::agent(&site, &programs, &scope, &mut report)?;
     fleet::held(&site, &scope, &mut report)?;
     fleet::storm(&mut site, &scope, &mut report)?;
+    fleet::growth(&mut site, &scope, &mut report)?;
     fleet::idle(&site, &scope, &mut report)?;
     fleet::throughput(&site, &scope, &mut report)?;
     parts::hosts_list(&site, &programs, &mut report)?;
