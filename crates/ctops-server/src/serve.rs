@@ -13,6 +13,7 @@ use ctops_pg::leader::Candidate;
 use ctops_pg::notify::Notifications;
 use ctops_queue::{Queue, run_consumer};
 use ctops_telemetry::init_logs;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -31,6 +32,8 @@ use crate::{install_key, jobs, web};
 const EDGES_LIMIT: Duration = Duration::from_secs(40);
 /// Time agents get to find another node before their hosts count as offline.
 const HANDOVER: Duration = Duration::from_secs(3);
+/// Open files below which the server says so at start: 10,000 agents and room for everything else.
+const FILES_WANTED: u64 = 12_000;
 /// Time consumers and jobs get to end.
 const BACKGROUND_LIMIT: Duration = Duration::from_secs(20);
 
@@ -41,8 +44,24 @@ const BACKGROUND_LIMIT: Duration = Duration::from_secs(20);
 /// have passed [`ServerRole::check`].
 pub fn run(settings: Settings, role: ServerRole) -> Result<()> {
     init_logs(settings.log_format(), settings.values.text("CT_OPS_LOG").unwrap_or("info"))?;
+    allow_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(serve(settings, role))
+}
+
+/// Takes all open files that the system grants: every connected agent is one, and a shell's usual limit is 1,024.
+fn allow_open_files() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map(|()| hard));
+    match raised {
+        Ok(files) if files < FILES_WANTED => {
+            tracing::info!(
+                "{files} open files are allowed, which bounds the connected agents; raise LimitNOFILE"
+            );
+        }
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "the limit of open files stays as it is"),
+    }
 }
 
 async fn serve(settings: Settings, role: ServerRole) -> Result<()> {
