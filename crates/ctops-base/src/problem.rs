@@ -47,6 +47,7 @@ pub struct Problem {
     code: &'static str,
     detail: String,
     fields: Vec<FieldProblem>,
+    members: Vec<(&'static str, String)>,
     retry_after_s: Option<u64>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -54,7 +55,15 @@ pub struct Problem {
 impl Problem {
     /// A problem with a code of its own.
     pub fn new(kind: ProblemKind, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { kind, code, detail: detail.into(), fields: Vec::new(), retry_after_s: None, source: None }
+        Self {
+            kind,
+            code,
+            detail: detail.into(),
+            fields: Vec::new(),
+            members: Vec::new(),
+            retry_after_s: None,
+            source: None,
+        }
     }
 
     /// Input that could not be parsed: `code` is `malformed_json` or `malformed_query`.
@@ -138,6 +147,18 @@ impl Problem {
     pub fn with_fields(mut self, fields: Vec<FieldProblem>) -> Self {
         self.fields = fields;
         self
+    }
+
+    /// The same problem with a member of its own in the answer (RFC 9457 section 3.2). Never a secret.
+    #[must_use]
+    pub fn with_member(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.members.push((name, value.into()));
+        self
+    }
+
+    /// Members of its own, in the order they were added.
+    pub fn members(&self) -> &[(&'static str, String)] {
+        &self.members
     }
 
     /// Kind.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use ctops_base::Clock;
 use ctops_crypto::seal::InstallKey;
+use ctops_egress::Egress;
 use ctops_fleet::agents::{AgentDeps, AgentTrust, RegisterLimits};
 use ctops_fleet::bulk_delete::AdminKey;
 use ctops_fleet::releases::ReleaseDeps;
@@ -14,11 +15,13 @@ use ctops_pg::notify::Notifications;
 use ctops_proto::release::{BUILT_IN_KEY, parse_key};
 use ctops_slice::AppState;
 use ctops_slice::events::EventHub;
+use ctops_slice::licence::GivenEntitlements;
 use ctops_slice::state::Installation;
 use ctops_telemetry::{MetricsPage, init_metrics};
 
 use crate::certificates::{CertificateKeeper, CertificateSources, Certificates};
 use crate::composition::{Composition, Parts};
+use crate::outgoing::egress_options;
 use crate::queue::{self, ServerQueue};
 use crate::roles::ServerRole;
 use crate::settings::Settings;
@@ -86,6 +89,8 @@ impl Assembly {
             },
             releases: releases(settings)?,
         };
+        let seal =
+            Arc::new(InstallKey::from_base64(&key.to_base64()).context("reading the install key")?);
         let mut composition = Composition::new(Parts {
             pool: pool.clone(),
             clock: clock.clone(),
@@ -95,9 +100,7 @@ impl Assembly {
                 .values
                 .secret("CT_OPS_LOADTEST_ADMIN_KEY")
                 .map(|key| AdminKey::new(key.expose())),
-            install_key: Arc::new(
-                InstallKey::from_base64(&key.to_base64()).context("reading the install key")?,
-            ),
+            install_key: Arc::clone(&seal),
         });
         composition.agent_work.push(pin);
         let queue = match role.needs_queue() {
@@ -114,8 +117,11 @@ impl Assembly {
             pool: pool.clone(),
             clock: clock.clone(),
             events: EventHub::new(clock.clone()),
-            authenticator: Arc::new(SessionAuthenticator::new(pool, clock, &installation)),
+            authenticator: Arc::new(SessionAuthenticator::new(pool.clone(), clock, &installation)),
             installation,
+            seal,
+            entitlements: Arc::new(GivenEntitlements::default()),
+            egress: Egress::new(pool, egress_options(settings)),
         };
         Ok(Self { metrics, notifications, certificates, agents, composition, state, queue })
     }

@@ -7,6 +7,7 @@
 //! - [`web`]: the HTTPS listener, the UI, the documentation, health.
 //! - [`web_pin`]: tells agents which certificate the web server shows.
 //! - [`tls`], [`install_key`]: certificates and keys that the server makes for itself.
+//! - [`outgoing`]: what the outbound client may reach.
 //! - [`dead_letters`]: the slice that shows and replays what consumers could not apply.
 //! - [`doctor`]: looks at everything the server depends on.
 //! - [`migrate_profile`]: moves an installation from one queue to the other.
@@ -22,6 +23,7 @@ pub mod install_key;
 pub mod jobs;
 pub mod measure;
 pub mod migrate_profile;
+pub mod outgoing;
 pub mod queue;
 pub mod queue_claim;
 mod registry;

@@ -79,6 +79,12 @@ pub const REGISTRY: Registry = Registry {
             Some("false"),
             "Take the client address from X-Forwarded-For and X-Real-IP. Only behind a reverse proxy that overwrites both.",
         ),
+        setting(
+            "CT_OPS_DEVELOPMENT",
+            Kind::Flag,
+            Some("false"),
+            "For development and tests only: this machine may be the target of outgoing connections, and licences signed with the development key count.",
+        ),
         secret(
             "CT_OPS_LOADTEST_ADMIN_KEY",
             Kind::LongText(16),

@@ -1,5 +1,6 @@
 //! Requests in, problems out: the only place that knows HTTP status codes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -66,6 +67,10 @@ pub struct ProblemBody {
     pub fields: Vec<ProblemField>,
     /// Id of the request, to be found in the server's log.
     pub request_id: String,
+    /// Members that only some codes have, for example `required_tier` of `feature_not_licensed`.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    pub members: BTreeMap<&'static str, String>,
 }
 
 /// One field of a [`ProblemBody`].
@@ -100,6 +105,7 @@ pub fn render_problem(mut response: Response, request_id: &str) -> Response {
             })
             .collect(),
         request_id: request_id.to_owned(),
+        members: problem.members().iter().cloned().collect(),
     };
     let mut rendered = (status, Json(body)).into_response();
     let headers = rendered.headers_mut();

@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use axum::extract::FromRef;
 use ctops_base::Clock;
+use ctops_crypto::seal::InstallKey;
+use ctops_egress::Egress;
 use ctops_pg::Pool;
 
 use crate::actor::Authenticator;
 use crate::events::EventHub;
+use crate::licence::Entitlements;
 
 /// Shared by all handlers; cloning is cheap.
 #[derive(Clone)]
@@ -24,6 +27,12 @@ pub struct AppState {
     pub authenticator: Arc<dyn Authenticator>,
     /// The facts of this installation.
     pub installation: Arc<Installation>,
+    /// Seals secrets in the database.
+    pub seal: Arc<InstallKey>,
+    /// What organisations may use.
+    pub entitlements: Arc<dyn Entitlements>,
+    /// The way out of this network.
+    pub egress: Egress,
 }
 
 /// A fact that may change while the program runs. Clones share it.

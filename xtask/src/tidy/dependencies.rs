@@ -9,7 +9,7 @@ use crate::process::{command, output};
 use crate::root;
 
 /// Crate and the crates of ours it may use in product code.
-const ALLOWED: [(&str, &[&str]); 18] = [
+const ALLOWED: [(&str, &[&str]); 19] = [
     ("ctops-base", &[]),
     ("ctops-config", &[]),
     ("ctops-telemetry", &[]),
@@ -17,7 +17,8 @@ const ALLOWED: [(&str, &[&str]); 18] = [
     ("ctops-crypto", &["ctops-base"]),
     ("ctops-pg", &["ctops-base"]),
     ("ctops-queue", &["ctops-base", "ctops-pg"]),
-    ("ctops-slice", &["ctops-base", "ctops-pg", "ctops-proto", "ctops-queue"]),
+    ("ctops-egress", &["ctops-base", "ctops-pg"]),
+    ("ctops-slice", &["ctops-base", "ctops-crypto", "ctops-egress", "ctops-pg", "ctops-proto", "ctops-queue"]),
     ("ctops-identity", &["ctops-base", "ctops-crypto", "ctops-pg", "ctops-slice"]),
     (
         "ctops-fleet",
@@ -53,6 +54,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
             "ctops-base",
             "ctops-config",
             "ctops-crypto",
+            "ctops-egress",
             "ctops-fleet",
             "ctops-identity",
             "ctops-ingest",

@@ -14,7 +14,9 @@ use ctops_identity::passwords::Passwords;
 use ctops_identity::sessions::SessionAuthenticator;
 use ctops_identity::setup::{SetupCode, prepare};
 use ctops_identity::{Deps, slices};
+use ctops_egress::{Egress, EgressOptions};
 use ctops_slice::events::EventHub;
+use ctops_slice::licence::{GivenEntitlements, Tier};
 use ctops_slice::guard::guard;
 use ctops_slice::state::Installation;
 use ctops_slice::{AppState, Job};
@@ -67,6 +69,9 @@ impl App {
             events: EventHub::new(clock.clone()),
             authenticator: Arc::new(authenticator),
             installation: installation.clone(),
+            seal: Arc::new(ctops_crypto::seal::InstallKey::generate()),
+            entitlements: Arc::new(GivenEntitlements::tier(Tier::Enterprise)),
+            egress: Egress::new(db.pool().clone(), EgressOptions { allow_loopback: true, ..EgressOptions::default() }),
         };
         let passwords = Passwords::new();
         let deps = Deps {

@@ -19,8 +19,10 @@ use ctops_fleet::releases::ReleaseDeps;
 use ctops_identity::sessions::SessionAuthenticator;
 use ctops_server::composition::{Composition, Parts};
 use ctops_server::web::{Check, Health, WebParts, router};
+use ctops_egress::{Egress, EgressOptions};
 use ctops_slice::AppState;
 use ctops_slice::events::EventHub;
+use ctops_slice::licence::{GivenEntitlements, Tier};
 use ctops_slice::slice::OperationInfo;
 use ctops_slice::state::Installation;
 use ctops_testkit::{TestDb, a_user};
@@ -56,13 +58,14 @@ impl App {
             limits: RegisterLimits::default(),
             releases: ReleaseDeps::new(Path::new("/nonexistent"), [0; 32], ORIGIN),
         };
+        let seal = Arc::new(InstallKey::generate());
         let parts = Parts {
             bulk_delete_key: Some(AdminKey::new(BULK_DELETE_KEY)),
             pool: pool.clone(),
             clock: clock.clone(),
             installation: Arc::clone(&installation),
             agents,
-            install_key: Arc::new(InstallKey::generate()),
+            install_key: Arc::clone(&seal),
         };
         let composition = Composition::new(parts);
         let document = composition.document_json().unwrap();
@@ -72,6 +75,9 @@ impl App {
             events: EventHub::new(clock.clone()),
             authenticator: Arc::new(SessionAuthenticator::new(pool.clone(), clock, &installation)),
             installation,
+            seal,
+            entitlements: Arc::new(GivenEntitlements::tier(Tier::Enterprise)),
+            egress: Egress::new(pool.clone(), EgressOptions::default()),
         };
         let parts = WebParts {
             health: Health::new(vec![Check::Database(pool)]),
