@@ -100,7 +100,8 @@ fn choose<'a>(
 
 fn unknown(page: &PageInfo, stored: &Document) -> Vec<StoredFault> {
     let known = |name: &str| page.keys.iter().any(|key| key.name == name && !key.is_secret());
-    let fault = |key: &String| StoredFault { key: key.clone(), message: "is not known to this release".into() };
+    let fault =
+        |key: &String| StoredFault { key: key.clone(), message: "is not known to this release".into() };
     stored.keys().filter(|name| !known(name)).map(fault).collect()
 }
 

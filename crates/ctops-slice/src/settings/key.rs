@@ -174,7 +174,9 @@ impl KeyKind {
             (KeyKind::LongText { most }, Value::String(text)) => check_length(0, *most, text),
             (KeyKind::Text { .. } | KeyKind::LongText { .. }, _) => misfit("wrong_type", "must be text"),
             (KeyKind::Choice(words), Value::String(word)) if words.contains(&word.as_str()) => Ok(()),
-            (KeyKind::Choice(words), _) => misfit("not_a_choice", format!("must be one of {}", words.join(", "))),
+            (KeyKind::Choice(words), _) => {
+                misfit("not_a_choice", format!("must be one of {}", words.join(", ")))
+            }
             (KeyKind::Choices(words), Value::Array(items)) => check_choices(words, items),
             (KeyKind::List { items, chars }, Value::Array(values)) => {
                 check_count(*items, values)?;
@@ -248,13 +250,17 @@ mod tests {
         let days = KeyKind::Integer { least: 1, most: 30 };
         assert_eq!(code(days, &json!(1)), None);
         assert_eq!(code(days, &json!(30)), None);
-        for (bad, why) in [(json!(0), "out_of_range"), (json!(31), "out_of_range"), (json!(1.5), "wrong_type")] {
+        for (bad, why) in
+            [(json!(0), "out_of_range"), (json!(31), "out_of_range"), (json!(1.5), "wrong_type")]
+        {
             assert_eq!(code(days, &bad), Some(why), "{bad}");
         }
         assert_eq!(days.check(&json!(31)).map_err(|m| m.message), Err("must be from 1 to 30".into()));
         assert_eq!(code(KeyKind::Flag, &json!("true")), Some("wrong_type"));
         let name = KeyKind::Text { least: 2, most: 4 };
-        for (bad, why) in [(json!("a"), "too_short"), (json!("abcde"), "too_long"), (json!("a\nb"), "wrong_type")] {
+        for (bad, why) in
+            [(json!("a"), "too_short"), (json!("abcde"), "too_long"), (json!("a\nb"), "wrong_type")]
+        {
             assert_eq!(code(name, &bad), Some(why), "{bad}");
         }
         assert_eq!(code(name, &json!("äöüß")), None, "characters count, not bytes");
@@ -271,6 +277,10 @@ mod tests {
         assert_eq!(code(steps, &json!([61])), Some("out_of_range"));
         assert_eq!(code(KeyKind::Optional(&KeyKind::Flag), &Value::Null), None);
         assert_eq!(code(KeyKind::Optional(&KeyKind::Flag), &json!(1)), Some("wrong_type"));
-        assert_eq!(code(KeyKind::Secret { most: 8 }, &json!("")), Some("out_of_range"), "clearing is explicit");
+        assert_eq!(
+            code(KeyKind::Secret { most: 8 }, &json!("")),
+            Some("out_of_range"),
+            "clearing is explicit"
+        );
     }
 }

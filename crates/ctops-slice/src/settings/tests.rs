@@ -22,7 +22,8 @@ impl SettingsPage for Relay {
         const KEYS: &[SettingKey] = &[
             SettingKey::new("enabled", "Enabled", KeyKind::Flag, ""),
             SettingKey::new("host", "Host", KeyKind::Text { least: 0, most: 20 }, ""),
-            SettingKey::new("port", "Port", KeyKind::Integer { least: 0, most: 65_535 }, "").or_env("RELAY_PORT"),
+            SettingKey::new("port", "Port", KeyKind::Integer { least: 0, most: 65_535 }, "")
+                .or_env("RELAY_PORT"),
             SettingKey::new("password", "Password", KeyKind::Secret { most: 20 }, ""),
         ];
         KEYS
@@ -51,7 +52,10 @@ fn source_is_default_then_stored_then_environment() {
     let overrides = Overrides::default().with("relay", "port", "RELAY_PORT", 2525);
     let stored = document(json!({ "host": "mail.example", "port": 25 }));
     let found = effective(&PageInfo::of::<Relay>(), &stored, &overrides);
-    assert_eq!(Value::Object(found.values), json!({ "enabled": false, "host": "mail.example", "port": 2525 }));
+    assert_eq!(
+        Value::Object(found.values),
+        json!({ "enabled": false, "host": "mail.example", "port": 2525 })
+    );
     assert_eq!(found.sources["enabled"], Source::Default);
     assert_eq!(found.sources["host"], Source::Stored);
     assert_eq!(found.sources["port"], Source::Environment);
@@ -61,7 +65,8 @@ fn source_is_default_then_stored_then_environment() {
 /// Spec: settings 8
 #[test]
 fn stored_value_when_invalid_falls_back_alone() {
-    let found = found(json!({ "host": 7, "port": 70_000, "enabled": false, "colour": "red", "password": "x" }));
+    let found =
+        found(json!({ "host": 7, "port": 70_000, "enabled": false, "colour": "red", "password": "x" }));
     assert_eq!(Value::Object(found.values), json!({ "enabled": false, "host": "", "port": 0 }));
     let mut keys: Vec<_> = found.faults.iter().map(|fault| fault.key.as_str()).collect();
     keys.sort_unstable();
