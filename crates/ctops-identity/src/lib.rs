@@ -3,8 +3,12 @@
 //! | Slice | What it does | Tables it writes |
 //! |---|---|---|
 //! | [`setup`] | the first account, behind a one-time code | `setup_codes`, `organisations`, `users`, `memberships` |
-//! | [`sign_in`] | password to session | none of its own |
-//! | [`sessions`] | sessions, and who a request speaks for | `sessions` |
+//! | [`sign_in`] | first and second factor to session | `pending_sign_ins` |
+//! | [`sessions`] | sessions, and who a request speaks for | `sessions`, `sign_in_origins` |
+//! | [`second_factor`] | authenticator apps and recovery codes | `totp_seeds`, `recovery_codes` |
+//! | [`passkeys`] | WebAuthn | `passkeys`, `passkey_ceremonies` |
+//! | [`reauthentication`] | confirming that it is still the same person | none of its own |
+//! | [`api_keys`] | keys of people and services | `api_keys`, service accounts in `users`, `memberships` |
 //! | [`organisations`] | making, changing and deleting organisations; going from one to another | `organisations` |
 //! | [`users`] | people, their roles and states; the only way memberships are written | `memberships`, `membership_changes` |
 //! | [`teams`] | teams, their members and host groups, scoping | `teams`, `team_members`, `team_host_groups` |
@@ -23,9 +27,13 @@ use ctops_slice::{Permission, Slice};
 
 mod access;
 pub mod accounts;
+pub mod api_keys;
 pub mod external;
 pub mod organisations;
+pub mod passkeys;
 pub mod passwords;
+pub mod reauthentication;
+pub mod second_factor;
 pub mod sessions;
 pub mod setup;
 pub mod sign_in;
@@ -45,6 +53,8 @@ pub struct Deps {
     /// Permissions that all other areas declared, so that `GET /me` can name those a person holds. This area adds
     /// its own.
     pub other_permissions: Vec<&'static Permission>,
+    /// How accounts of directories and identity providers confirm that it is still the same person.
+    pub reauthenticate: Vec<Arc<dyn reauthentication::Reauthenticate>>,
 }
 
 /// The slices of this area.
@@ -54,12 +64,23 @@ pub fn slices(deps: Deps) -> Vec<Slice> {
     declared.extend_from_slice(organisations::PERMISSIONS);
     declared.extend_from_slice(users::PERMISSIONS);
     declared.extend_from_slice(teams::PERMISSIONS);
+    declared.extend_from_slice(second_factor::PERMISSIONS);
+    declared.extend_from_slice(api_keys::PERMISSIONS);
     let declared = sessions::DeclaredPermissions::new(declared);
+    declared.put_in_force();
     let purge = sessions::PurgeSessions::new(deps.pool, deps.clock, deps.installation.session_idle);
+    let reauthentication = reauthentication::ReauthenticationDeps {
+        passwords: deps.passwords.clone(),
+        external: deps.reauthenticate.into(),
+    };
     let sign_in = sign_in::SignInDeps { passwords: deps.passwords, declared: declared.clone() };
     vec![
         setup::slice(sign_in.clone()),
         sign_in::slice(sign_in),
+        second_factor::slice(),
+        passkeys::slice(),
+        reauthentication::slice(reauthentication),
+        api_keys::slice(declared.clone()),
         sessions::slice(declared, purge),
         external::slice(),
         organisations::slice(),

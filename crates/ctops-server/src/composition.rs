@@ -76,6 +76,7 @@ impl Composition {
             installation: parts.installation,
             passwords: Passwords::new(),
             other_permissions,
+            reauthenticate: Vec::new(),
         }));
         let handlers = handlers(&slices);
         slices.push(dead_letters::slice(pool, clock, handlers.clone()));

@@ -1,6 +1,7 @@
 //! What every request passes: request id, client address, sign-in, origin and anti-forgery checks, headers.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
@@ -27,7 +28,11 @@ pub fn session_cookie_name(installation: &Installation) -> &'static str {
 
 /// The session token in the request's cookies, if any.
 pub fn session_token<'a>(headers: &'a HeaderMap, installation: &Installation) -> Option<&'a str> {
-    let wanted = session_cookie_name(installation);
+    cookie(headers, session_cookie_name(installation))
+}
+
+/// The value of the cookie with exactly this name, if it has one.
+pub fn cookie<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     headers
         .get_all(header::COOKIE)
         .iter()
@@ -44,7 +49,8 @@ pub const API_KEY_PREFIXES: [&str; 2] = ["ctops_pat_", "ctops_svc_"];
 pub fn api_key(headers: &HeaderMap) -> Option<&str> {
     let (scheme, key) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     let key = key.trim();
-    let is_ours = scheme.eq_ignore_ascii_case("bearer") && API_KEY_PREFIXES.iter().any(|p| key.starts_with(p));
+    let is_ours =
+        scheme.eq_ignore_ascii_case("bearer") && API_KEY_PREFIXES.iter().any(|p| key.starts_with(p));
     is_ours.then_some(key)
 }
 
@@ -102,8 +108,9 @@ pub async fn guard(State(state): State<AppState>, mut request: Request, next: Ne
             Ok(()) => audit::context::within(context, next.run(request)).await,
             Err(problem) => ApiError::from(problem).into_response(),
         };
-        if let Some(attempt) = attempt {
-            attempt.observe(&state.pool, &response, state.clock.now()).await;
+        let problem = response.extensions().get::<Arc<Problem>>().cloned();
+        if let (Some(attempt), Some(problem)) = (attempt, problem) {
+            attempt.observe(&state.pool, &problem, state.clock.now()).await;
         }
         response
     }
@@ -147,10 +154,23 @@ async fn admit(state: &AppState, request: &mut Request) -> Result<(), Problem> {
         check_forgery(&state.installation, request.method(), request.headers(), actor.is_some())?;
         actor
     };
+    request.extensions_mut().insert(Arc::clone(&state.entitlements));
     if let Some(actor) = actor {
         request.extensions_mut().insert(actor);
     }
     Ok(())
+}
+
+/// Demands the anti-forgery header of requests that a cookie other than the session's speaks for.
+///
+/// # Errors
+/// `untrusted_origin`.
+pub fn require_anti_forgery_header(headers: &HeaderMap) -> Result<(), Problem> {
+    if headers.contains_key(ANTI_FORGERY_HEADER) {
+        return Ok(());
+    }
+    let detail = "the header X-CTOps-Request is missing";
+    Err(Problem::new(ProblemKind::Forbidden, "untrusted_origin", detail))
 }
 
 /// Origin and anti-forgery header of requests that change something (api-conventions 3, auth 25).

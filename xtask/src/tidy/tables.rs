@@ -3,7 +3,7 @@
 use super::Source;
 
 /// Table and the folders or files that may write it.
-const WRITERS: [(&str, &[&str]); 57] = [
+const WRITERS: [(&str, &[&str]); 64] = [
     ("consumer_offsets", &["crates/ctops-queue/"]),
     ("dead_letters", &["crates/ctops-queue/"]),
     ("leader_leases", &["crates/ctops-pg/src/leader.rs"]),
@@ -11,9 +11,24 @@ const WRITERS: [(&str, &[&str]); 57] = [
     ("audit_events", &["crates/ctops-slice/src/audit/"]),
     ("sealed_secrets", &["crates/ctops-fleet/src/agents/"]),
     ("organisations", &["crates/ctops-identity/src/setup/", "crates/ctops-fleet/src/enrolment/"]),
-    ("users", &["crates/ctops-identity/src/setup/", "crates/ctops-identity/src/accounts/"]),
-    ("memberships", &["crates/ctops-identity/src/setup/", "crates/ctops-identity/src/accounts/"]),
+    ("users", &[
+        "crates/ctops-identity/src/setup/",
+        "crates/ctops-identity/src/accounts/",
+        "crates/ctops-identity/src/api_keys/",
+    ]),
+    ("memberships", &[
+        "crates/ctops-identity/src/setup/",
+        "crates/ctops-identity/src/accounts/",
+        "crates/ctops-identity/src/api_keys/",
+    ]),
     ("sessions", &["crates/ctops-identity/src/sessions/"]),
+    ("sign_in_origins", &["crates/ctops-identity/src/sessions/"]),
+    ("pending_sign_ins", &["crates/ctops-identity/src/sign_in/"]),
+    ("totp_seeds", &["crates/ctops-identity/src/second_factor/"]),
+    ("recovery_codes", &["crates/ctops-identity/src/second_factor/"]),
+    ("passkeys", &["crates/ctops-identity/src/passkeys/"]),
+    ("passkey_ceremonies", &["crates/ctops-identity/src/passkeys/"]),
+    ("api_keys", &["crates/ctops-identity/src/api_keys/"]),
     ("setup_codes", &["crates/ctops-identity/src/setup/"]),
     ("agent_enrolment_tokens", &["crates/ctops-fleet/src/enrolment/"]),
     ("agents", &["crates/ctops-fleet/src/agents/"]),

@@ -44,6 +44,14 @@ pub async fn profile(pool: &Pool, user_id: Uuid, org_id: Uuid) -> Result<Profile
     found.ok_or_else(|| Problem::not_found("user"))
 }
 
+/// The hash of the local password of a user, when they have one.
+///
+/// # Errors
+/// `internal` when the database cannot be asked.
+pub(crate) async fn password_hash(pool: &Pool, user_id: Uuid) -> Result<Option<String>, Problem> {
+    store::password_hash(pool, user_id).await.map_err(Problem::internal)
+}
+
 /// Roles as the database names them. A name this program does not know (written by a newer one) gives no rights.
 pub(crate) fn parse_roles(names: &[String]) -> std::collections::BTreeSet<ctops_base::Role> {
     names.iter().filter_map(|name| name.parse().ok()).collect()

@@ -18,6 +18,15 @@ pub(super) async fn organisation(pool: &Pool, id: Uuid) -> Result<Option<Organis
     Ok(row.map(|(id, name)| Organisation { id, name }))
 }
 
+pub(super) async fn password_hash(pool: &Pool, user_id: Uuid) -> Result<Option<String>, sqlx::Error> {
+    let row: Option<Option<String>> =
+        sqlx::query_scalar("SELECT password_hash FROM users WHERE id = $1 AND deleted_at IS NULL")
+            .bind(user_id)
+            .fetch_optional(pool)
+            .await?;
+    Ok(row.flatten())
+}
+
 type ProfileRow = (Uuid, String, String, bool, Uuid, String, Vec<String>);
 
 pub(super) async fn profile(

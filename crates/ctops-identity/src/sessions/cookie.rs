@@ -10,13 +10,14 @@ use ctops_slice::state::Installation;
 ///
 /// # Errors
 /// `internal` when the token cannot be in a header, which a token of ours always can.
-pub(super) fn session_cookie(
+pub(crate) fn session_cookie(
     installation: &Installation,
     token: &str,
     now: DateTime<Utc>,
     expires_at: DateTime<Utc>,
 ) -> Result<HeaderValue, Problem> {
-    cookie(installation, token, (expires_at - now).num_seconds().max(0))
+    let name = session_cookie_name(installation);
+    cookie_named(installation, name, token, (expires_at - now).num_seconds().max(0))
 }
 
 /// The cookie that makes the browser forget its session.
@@ -24,11 +25,19 @@ pub(super) fn session_cookie(
 /// # Errors
 /// `internal`, never in practice.
 pub(crate) fn clearing_cookie(installation: &Installation) -> Result<HeaderValue, Problem> {
-    cookie(installation, "", 0)
+    cookie_named(installation, session_cookie_name(installation), "", 0)
 }
 
-fn cookie(installation: &Installation, value: &str, max_age_s: i64) -> Result<HeaderValue, Problem> {
-    let name = session_cookie_name(installation);
+/// A cookie with the attributes of the session cookie.
+///
+/// # Errors
+/// `internal` when the value cannot be in a header.
+pub(crate) fn cookie_named(
+    installation: &Installation,
+    name: &str,
+    value: &str,
+    max_age_s: i64,
+) -> Result<HeaderValue, Problem> {
     let secure = if installation.is_https() { "; Secure" } else { "" };
     let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={max_age_s}{secure}");
     let mut header = HeaderValue::from_str(&text).map_err(Problem::internal)?;

@@ -18,7 +18,7 @@ use super::service::{self, Me};
 
 /// Who is signed in, and what they may do.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct MeBody {
+pub struct MeBody {
     user: MeUser,
     organisation: MeOrganisation,
     /// `active`; `pending` (waits for an administrator); `must_enrol` (has to enrol a second factor first).
@@ -85,10 +85,19 @@ pub(crate) async fn me_with_cookie(
     status: StatusCode,
     started: StartedSession,
 ) -> Result<Response, Problem> {
-    let me = service::me_of(state, declared, started.user_id, started.org_id).await?;
+    let me = service::me_after(state, declared, &started).await?;
     let cookie = session_cookie(&state.installation, &started.token, state.clock.now(), started.expires_at)?;
     let body = MeBody::new(me, Some((started.id, started.expires_at)));
     Ok((status, [(header::SET_COOKIE, cookie)], Json(body)).into_response())
+}
+
+/// Who a session that has just been started speaks for.
+///
+/// # Errors
+/// `internal` when the database fails.
+pub(crate) async fn me_after(state: &AppState, started: &StartedSession) -> Result<MeBody, Problem> {
+    let me = service::me_after(state, &DeclaredPermissions::in_force(), started).await?;
+    Ok(MeBody::new(me, Some((started.id, started.expires_at))))
 }
 
 /// One session of a person.
@@ -97,8 +106,10 @@ pub(super) struct SessionBody {
     id: Uuid,
     /// Whether it is the one that asks.
     current: bool,
-    /// How it was started: `password`.
+    /// How it was started: `password`, `ldap`, `oidc`, `saml`, `passkey`.
     method: String,
+    /// Whether a second factor was shown.
+    second_factor: bool,
     /// Address it was last used from, as far as it was written down.
     ip: String,
     /// How the browser described itself.
@@ -111,11 +122,12 @@ pub(super) struct SessionBody {
 }
 
 impl SessionBody {
-    fn new(session: ListedSession, current: Option<Uuid>) -> Self {
+    pub(super) fn new(session: ListedSession, current: Option<Uuid>) -> Self {
         Self {
             id: session.id,
             current: Some(session.id) == current,
             method: session.method,
+            second_factor: session.second_factor,
             ip: session.ip,
             user_agent: session.user_agent,
             created_at: session.created_at.into(),
@@ -129,7 +141,7 @@ impl SessionBody {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SessionListBody {
     /// Most recently used first, at most 200.
-    items: Vec<SessionBody>,
+    pub(super) items: Vec<SessionBody>,
 }
 
 /// Who is signed in.

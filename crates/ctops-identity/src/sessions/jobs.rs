@@ -8,7 +8,7 @@ use ctops_base::{Clock, Problem};
 use ctops_pg::Pool;
 use ctops_slice::{Job, throttle};
 
-use super::model::idle_since;
+use super::model::{LONGEST_IDLE, idle_since};
 use super::store;
 
 /// Rhythm of the job.
@@ -16,6 +16,9 @@ const EVERY: Duration = Duration::from_secs(60 * 60);
 /// Counters and locks are kept this long after they ended: the next lock of an account doubles the last one, so a
 /// guesser must not be able to wait for the memory of it to fade quickly.
 const KEEP_THROTTLES: TimeDelta = TimeDelta::hours(24);
+
+/// A device or network that was not used for this long is new again.
+const KEEP_ORIGINS: TimeDelta = TimeDelta::days(180);
 
 /// Deletes sessions that ended by time, and throttle counters that are over.
 pub(crate) struct PurgeSessions {
@@ -42,10 +45,13 @@ impl Job for PurgeSessions {
 
     async fn run(&self) -> Result<(), Problem> {
         let now = self.clock.now();
-        let ended = store::delete_ended(&self.pool, now, idle_since(now, self.idle)).await;
+        // What an organisation calls idle ends at once; its row may stay until the longest idle time any may choose.
+        let ended = store::delete_ended(&self.pool, now, idle_since(now, self.idle.max(LONGEST_IDLE))).await;
         let sessions = ended.map_err(Problem::internal)?;
         let throttles = throttle::purge(&self.pool, now - KEEP_THROTTLES).await?;
-        tracing::debug!(sessions, throttles, "ended sessions and old counters were deleted");
+        let origins = store::delete_old_origins(&self.pool, now - KEEP_ORIGINS).await;
+        let origins = origins.map_err(Problem::internal)?;
+        tracing::debug!(sessions, throttles, origins, "ended sessions and old counters were deleted");
         Ok(())
     }
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use ctops_slice::{Actor, Permission, Rights, SignInMethod};
+use ctops_slice::{Permission, Rights, SignInMethod};
 use uuid::Uuid;
 
 /// A session's use is written down at most this often (auth 13).
@@ -23,15 +23,15 @@ pub(crate) struct NewSession {
     pub(crate) method: SignInMethod,
     pub(crate) ip: IpAddr,
     pub(crate) user_agent: String,
+    /// A second factor was shown.
+    pub(crate) second_factor: bool,
     /// The session the browser held before; it ends with this sign-in.
-    pub(crate) replaces: Option<Actor>,
+    pub(crate) replaces: Option<Uuid>,
 }
 
 /// A started session. The token goes into the cookie and nowhere else, so there is no `Debug`.
-pub(crate) struct StartedSession {
+pub struct StartedSession {
     pub(crate) id: Uuid,
-    pub(crate) user_id: Uuid,
-    pub(crate) org_id: Uuid,
     pub(crate) token: String,
     pub(crate) expires_at: DateTime<Utc>,
 }
@@ -43,6 +43,7 @@ pub(super) struct SessionRow<'a> {
     pub(super) user_id: Uuid,
     pub(super) org_id: Uuid,
     pub(super) method: &'static str,
+    pub(super) second_factor: bool,
     pub(super) ip: String,
     pub(super) user_agent: &'a str,
     pub(super) created_at: DateTime<Utc>,
@@ -56,22 +57,27 @@ pub(super) struct LiveSession {
     pub(super) user_id: Uuid,
     pub(super) org_id: Uuid,
     pub(super) method: SignInMethod,
-    pub(super) created_at: DateTime<Utc>,
+    pub(super) second_factor: bool,
+    pub(super) confirmed_at: DateTime<Utc>,
     pub(super) last_used_at: DateTime<Utc>,
     pub(super) expires_at: DateTime<Utc>,
 }
 
 /// A session as its owner sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub(super) struct ListedSession {
     pub(super) id: Uuid,
     pub(super) method: String,
+    pub(super) second_factor: bool,
     pub(super) ip: String,
     pub(super) user_agent: String,
     pub(super) created_at: DateTime<Utc>,
     pub(super) last_used_at: DateTime<Utc>,
     pub(super) expires_at: DateTime<Utc>,
 }
+
+/// The longest idle time an organisation may choose (settings, `session.idle_hours`).
+pub(super) const LONGEST_IDLE: std::time::Duration = std::time::Duration::from_secs(168 * 3600);
 
 /// Since when a session must have been used to be alive at `now`.
 pub(super) fn idle_since(now: DateTime<Utc>, idle: std::time::Duration) -> DateTime<Utc> {
@@ -86,6 +92,9 @@ pub(super) fn end_of(now: DateTime<Utc>, lifetime: std::time::Duration) -> DateT
     TimeDelta::from_std(lifetime).ok().and_then(|lifetime| now.checked_add_signed(lifetime)).unwrap_or(now)
 }
 
+/// What sign-ins that begin in other crates answer with, because those know their own permissions only.
+static IN_FORCE: OnceLock<DeclaredPermissions> = OnceLock::new();
+
 /// Every permission any slice of the server declared.
 #[derive(Clone, Debug)]
 pub(crate) struct DeclaredPermissions(Arc<[&'static Permission]>);
@@ -93,6 +102,22 @@ pub(crate) struct DeclaredPermissions(Arc<[&'static Permission]>);
 impl DeclaredPermissions {
     pub(crate) fn new(declared: Vec<&'static Permission>) -> Self {
         Self(declared.into())
+    }
+
+    /// Makes these the ones of this program. Permissions are static, so whoever comes later means the same.
+    pub(crate) fn put_in_force(&self) {
+        let _ = IN_FORCE.set(self.clone());
+    }
+
+    /// Those of this program; none before [`Self::put_in_force`].
+    pub(super) fn in_force() -> Self {
+        IN_FORCE.get().cloned().unwrap_or_else(|| Self(Arc::from([])))
+    }
+
+    /// Whether there is a permission of this name and all of these rights hold it.
+    pub(crate) fn is_held_by_all(&self, name: &str, holders: &[&Rights]) -> bool {
+        let found = self.0.iter().find(|permission| permission.name == name);
+        found.is_some_and(|permission| holders.iter().all(|rights| rights.hold(permission)))
     }
 
     /// Names of those that `rights` hold, sorted, each once.

@@ -23,6 +23,7 @@ async fn a_session(pool: &Pool, org_id: Uuid, user_id: Uuid, token: u8) -> Uuid 
         user_id,
         org_id,
         method: "password",
+        second_factor: true,
         ip: "192.0.2.7".into(),
         user_agent: "browser",
         created_at: start_time(),
@@ -65,7 +66,8 @@ async fn find_live_ends_at_the_absolute_and_at_the_idle_limit() {
     let id = a_session(db.pool(), org, user, 1).await;
     let found = find_live(db.pool(), &[1; 32], minute(59), minute(-1)).await.unwrap().unwrap();
     assert_eq!((found.id, found.user_id, found.org_id), (id, user, org));
-    assert_eq!((found.method, found.created_at), (SignInMethod::Password, minute(0)));
+    assert_eq!((found.method, found.second_factor), (SignInMethod::Password, true));
+    assert_eq!(found.confirmed_at, minute(0), "a sign-in is a confirmation");
     assert_eq!((found.last_used_at, found.expires_at), (minute(0), minute(60)));
     for (now, idle_since) in [(minute(60), minute(-1)), (minute(1), minute(0))] {
         assert_eq!(find_live(db.pool(), &[1; 32], now, idle_since).await.unwrap(), None);

@@ -120,6 +120,7 @@ pub(super) async fn set_up(
         user_id: created.user_id,
         org_id: created.org_id,
         method: SignInMethod::Password,
+        second_factor: false,
         ip: caller.ip,
         user_agent: caller.user_agent,
         replaces: None,

@@ -10,10 +10,11 @@ use ctops_slice::{Actor, ApiResult, AppState, JsonBody};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::answer::{SignInBody, answer};
 use super::model::{Attempt, SignInDeps, check_input};
 use super::service;
 use crate::passwords::Secret;
-use crate::sessions::{MeBody, clearing_cookie, me_with_cookie};
+use crate::sessions::clearing_cookie;
 
 /// E-mail address and password.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -28,16 +29,16 @@ pub(super) struct LoginInput {
 }
 
 /// The browser's self-description, or nothing.
-pub(crate) fn user_agent(headers: &HeaderMap) -> String {
+pub fn user_agent(headers: &HeaderMap) -> String {
     let text = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     text.unwrap_or_default().to_owned()
 }
 
-/// Signs in and sets the session cookie.
+/// Signs in: sets the session cookie, or that of a sign-in which waits for a second factor.
 #[utoipa::path(
     post, path = "/auth/login", tag = "auth", operation_id = "login", request_body = LoginInput,
     responses(
-        (status = 200, body = MeBody, description = "signed in; sets the session cookie"),
+        (status = 200, body = SignInBody, description = "signed in or waiting for a second factor; sets a cookie"),
         (status = 401, body = ProblemBody, description = "invalid_credentials"),
         (status = 403, body = ProblemBody, description = "email_not_verified, untrusted_origin"),
         (status = 422, body = ProblemBody, description = "validation_failed, unknown_field"),
@@ -56,8 +57,8 @@ pub(super) async fn login(
     let email = check_input(&input.email, &input.password)?;
     let before = before.map(|Extension(actor)| actor);
     let attempt = Attempt { email, password: input.password, ip, user_agent: user_agent(&headers), before };
-    let started = service::sign_in(&state, &deps.passwords, attempt).await?;
-    Ok(me_with_cookie(&state, &deps.declared, StatusCode::OK, started).await?)
+    let outcome = service::sign_in(&state, &deps.passwords, attempt).await?;
+    Ok(answer(&state, outcome).await?)
 }
 
 /// Ends the session and clears its cookie.

@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use ctops_base::text::is_hostile;
 use ctops_base::{FieldProblem, Problem};
-use ctops_slice::Actor;
 use ctops_slice::throttle::{LockOut, Rate};
+use ctops_slice::{Actor, SignInMethod};
 use rand::RngExt;
 use uuid::Uuid;
 
@@ -15,11 +16,11 @@ use crate::passwords::{self, Passwords, Secret};
 use crate::sessions::DeclaredPermissions;
 
 /// Requests that carry credentials, of whatever kind, per client address (auth 22).
-pub(crate) const CREDENTIAL_POSTS: Rate =
+pub const CREDENTIAL_POSTS: Rate =
     Rate { scope: "credential_post", limit: 10, window: Duration::from_secs(60) };
 
 /// Wrong passwords for one account, existing or not (auth 22).
-pub(super) const ACCOUNT_LOCK: LockOut = LockOut {
+pub(crate) const ACCOUNT_LOCK: LockOut = LockOut {
     scope: "account_lock",
     failures: 5,
     window: Duration::from_secs(15 * 60),
@@ -32,8 +33,38 @@ pub(super) const ACCOUNT_LOCK: LockOut = LockOut {
 const REFUSAL_MS: std::ops::RangeInclusive<u64> = 415..=570;
 
 /// A new random time after which to answer a refused sign-in.
-pub(super) fn refusal_time() -> Duration {
+pub fn refusal_time() -> Duration {
     Duration::from_millis(rand::rng().random_range(REFUSAL_MS))
+}
+
+/// Answers to the second step of sign-ins, per client address (auth 19).
+pub(super) const MFA_POSTS: Rate = Rate { scope: "mfa_post", limit: 10, window: Duration::from_secs(60) };
+/// How long the second step lives (auth 19).
+pub(super) const PENDING_FOR: TimeDelta = TimeDelta::minutes(10);
+/// Wrong second factors that end a sign-in (auth 19).
+pub(super) const MAX_FAILURES: i32 = 5;
+
+/// Wrong second factors for one account over several sign-ins, so that who has the password cannot go on guessing by
+/// beginning anew.
+pub(super) const SECOND_FACTOR_LOCK: LockOut = LockOut {
+    scope: "second_factor_lock",
+    failures: 10,
+    window: Duration::from_secs(60 * 60),
+    first: Duration::from_secs(15 * 60),
+    longest: Duration::from_secs(60 * 60),
+};
+
+/// A sign-in that waits for its second factor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PendingRow {
+    pub(crate) id: Uuid,
+    pub(crate) user_id: Uuid,
+    pub(crate) org_id: Uuid,
+    pub(crate) method: SignInMethod,
+    /// The session that ends with this sign-in.
+    pub(crate) replaces: Option<Uuid>,
+    pub(crate) failures: i32,
+    pub(crate) expires_at: DateTime<Utc>,
 }
 
 /// What routes that start sessions need besides the state of all handlers.

@@ -5,10 +5,11 @@ use ctops_slice::audit::{self, AuditEvent, By};
 use ctops_slice::{Actor, AppState, SignInMethod, throttle};
 use tokio::time::{Instant, sleep_until};
 
+use super::complete::{FirstFactor, SignInOutcome, complete};
 use super::model::{ACCOUNT_LOCK, Account, Attempt, CREDENTIAL_POSTS, refusal_time};
 use super::store;
 use crate::passwords::Passwords;
-use crate::sessions::{self, NewSession, StartedSession};
+use crate::sessions;
 
 /// Signs in. A refusal is answered after a random time that does not depend on what the refusal was (auth 23).
 ///
@@ -18,20 +19,21 @@ pub(super) async fn sign_in(
     state: &AppState,
     passwords: &Passwords,
     attempt: Attempt,
-) -> Result<StartedSession, Problem> {
+) -> Result<SignInOutcome, Problem> {
     let refuse_at = Instant::now() + refusal_time();
     throttle::hit(&state.pool, &CREDENTIAL_POSTS, &attempt.ip.to_string(), state.clock.now()).await?;
     match decide(state, passwords, &attempt).await? {
         Ok(account) => {
-            let new = NewSession {
+            let first = FirstFactor {
                 user_id: account.user_id,
                 org_id: account.org_id,
                 method: SignInMethod::Password,
+                second_factor_asserted: false,
                 ip: attempt.ip,
                 user_agent: attempt.user_agent,
                 replaces: attempt.before,
             };
-            sessions::start(state, new).await
+            complete(state, first).await
         }
         Err(refusal) => {
             sleep_until(refuse_at).await;

@@ -80,6 +80,7 @@ impl App {
             installation,
             passwords: passwords.clone(),
             other_permissions: vec![&THINGS_READ, &THINGS_BREAK],
+            reauthenticate: Vec::new(),
         };
         let mut api: OpenApiRouter<AppState> = OpenApiRouter::new();
         let mut jobs = Vec::new();

@@ -18,6 +18,8 @@ pub const AUTH: &[Action] = &[
     ("auth.mfa.disabled", "a second factor was removed by its owner"),
     ("auth.mfa.reset", "a second factor was removed by an administrator"),
     ("auth.mfa.recovery_used", "a recovery code was used"),
+    ("auth.reauthentication.succeeded", "somebody confirmed that it is still them"),
+    ("auth.reauthentication.failed", "somebody was asked to confirm and could not"),
     ("auth.password.changed", "somebody changed their password"),
     ("auth.password.reset_requested", "a link to choose a new password was asked for"),
     ("auth.password.reset", "a password was replaced through a link or by an administrator"),
@@ -118,9 +120,31 @@ pub const DATA: &[Action] = &[
 
 /// Families of which every action `<family>.<verb>` is known, because the slice that owns them grows.
 pub const FAMILIES: &[&str] = &[
-    "team", "role", "role_assignment", "organisation", "host_group", "network", "tag_rule", "settings", "ldap",
-    "identity_provider", "smtp", "integration", "feature_flag", "mail", "egress", "licence", "user", "auth.mfa",
-    "auth.passkey", "auth.api_key", "auth.email", "auth.sso", "auth.session", "auth.registration", "service_key",
+    "team",
+    "role",
+    "role_assignment",
+    "organisation",
+    "host_group",
+    "network",
+    "tag_rule",
+    "settings",
+    "ldap",
+    "identity_provider",
+    "smtp",
+    "integration",
+    "feature_flag",
+    "mail",
+    "egress",
+    "licence",
+    "user",
+    "auth.mfa",
+    "auth.passkey",
+    "auth.api_key",
+    "auth.email",
+    "auth.sso",
+    "auth.session",
+    "auth.registration",
+    "service_key",
 ];
 
 /// Whether an action has a name that the catalogue knows.
@@ -153,7 +177,8 @@ mod tests {
         assert_eq!(names.len(), count, "a name is listed twice");
         for name in names {
             let parts: Vec<&str> = name.split('.').collect();
-            let plain = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+            let plain =
+                |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
             assert!((2..=3).contains(&parts.len()) && parts.iter().all(plain), "{name}");
         }
         assert!(knows("team.created") && !knows("team") && !knows("session.started"));
