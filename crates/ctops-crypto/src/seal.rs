@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use crate::secret::{fill_random, sha256};
+use crate::signing::SigningKey;
 
 const FORMAT: u8 = 1;
 const KEY_BYTES: usize = 32;
@@ -16,6 +17,8 @@ const KEY_ID_BYTES: usize = 8;
 const HEADER_BYTES: usize = 1 + KEY_ID_BYTES + NONCE_LEN;
 /// Domain separation between the key id and every other hash of the key.
 const KEY_ID_CONTEXT: &[u8] = b"ct-ops install key id";
+/// Domain separation between signing keys and every other hash of the key.
+const SIGNING_CONTEXT: &[u8] = b"ct-ops signing key v1\0";
 
 /// Why a value cannot be sealed, opened, or a key not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -78,6 +81,13 @@ impl InstallKey {
     /// Public name of the key: 16 hex digits. It reveals nothing about the key.
     pub fn key_id(&self) -> String {
         hex::encode(self.id)
+    }
+
+    /// The installation's signing key for one purpose. It follows from this key, so it needs no place of its own, and
+    /// whoever has only the database cannot sign.
+    pub fn signing_key(&self, purpose: &str) -> SigningKey {
+        let material = Zeroizing::new([SIGNING_CONTEXT, purpose.as_bytes(), b"\0", &self.bytes[..]].concat());
+        SigningKey::from_seed(&Zeroizing::new(sha256(&material)))
     }
 
     /// Encrypts `plain` under `name`.
@@ -194,6 +204,14 @@ mod tests {
         for text in ["", "AAAA", "not base64!", &STANDARD.encode([0; 33])] {
             assert_eq!(InstallKey::from_base64(text).map(|_| ()), Err(SealError::BadKey), "{text:?}");
         }
+    }
+
+    #[test]
+    fn signing_key_follows_from_key_and_purpose() {
+        let public = |key: &InstallKey, purpose| key.signing_key(purpose).public_key();
+        assert_eq!(public(&key(), "audit"), public(&key(), "audit"));
+        assert_ne!(public(&key(), "audit"), public(&key(), "other"));
+        assert_ne!(public(&key(), "audit"), public(&InstallKey::generate(), "audit"));
     }
 
     #[test]

@@ -1,0 +1,12 @@
+//! The audit log behind the real guard and on a real database.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod chain;
+mod exports;
+mod forwarders;
+mod plans;
+mod recording;
+mod retention;
+mod support;
+mod viewing;
