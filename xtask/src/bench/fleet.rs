@@ -27,6 +27,8 @@ const ENROLMENT_LIMIT: Duration = Duration::from_secs(400);
 const STORM_LIMIT: Duration = Duration::from_secs(120);
 /// Between the last agent's arrival and a measurement, so that no handshake is measured.
 const SETTLE: Duration = Duration::from_secs(8);
+/// The same for large fleets, whose enrolment the database has to tidy up after.
+const SETTLE_GROWN: Duration = Duration::from_secs(45);
 
 /// A fleet that sends what 10,000 agents at 30 s send: memory for each connection, latency, processor.
 pub(super) fn held(site: &Site, scope: &Scope, report: &mut Report) -> Result<()> {
@@ -89,7 +91,7 @@ pub(super) fn growth(site: &mut Site, scope: &Scope, report: &mut Report) -> Res
         let interval = Duration::from_secs_f64(f64::from(agents) / GROWTH_RATE);
         let load = site.load(&name, &site.token()?, agents, interval)?;
         site.until_connected(agents, ENROLMENT_LIMIT)?;
-        std::thread::sleep(SETTLE);
+        std::thread::sleep(SETTLE_GROWN);
         let window = Window::watch(site, Duration::from_secs(scope.seconds(30, 10)))?;
         let memory = (resident_bytes(site.pid()?)? - before) / f64::from(agents) / 1024.0;
         let processor = window.cpu_seconds / window.rows * 1000.0;

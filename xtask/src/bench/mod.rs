@@ -56,10 +56,11 @@ pub(crate) fn all() -> Result<()> {
     let mut site = Site::new(&programs)?;
     parts::cold_start(&mut site, &mut report)?;
     parts::agent(&site, &programs, &scope, &mut report)?;
+    // Before the fleets whose hosts stay behind, which the database goes on tidying up for minutes.
+    fleet::idle(&site, &scope, &mut report)?;
     fleet::held(&site, &scope, &mut report)?;
     fleet::storm(&mut site, &scope, &mut report)?;
     fleet::growth(&mut site, &scope, &mut report)?;
-    fleet::idle(&site, &scope, &mut report)?;
     fleet::throughput(&site, &scope, &mut report)?;
     parts::hosts_list(&site, &programs, &mut report)?;
     parts::charts(&site, &programs, &mut report)?;

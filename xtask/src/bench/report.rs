@@ -102,6 +102,7 @@ impl Report {
         let rows: Vec<Value> = self.rows.iter().map(json_of).collect();
         let file = root().join("docs/dev/bench/latest.json");
         let document = json!({ "machine": self.machine, "figures": rows });
+        fs::create_dir_all(file.parent().context("the file has a folder")?)?;
         fs::write(&file, serde_json::to_string_pretty(&document)? + "\n")
             .context("writing the result file")?;
         let page = root().join("docs/dev/performance.md");
