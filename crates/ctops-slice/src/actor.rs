@@ -12,6 +12,7 @@ use ctops_base::{Problem, ProblemKind, Role};
 use uuid::Uuid;
 
 use crate::http::ApiError;
+use crate::licence::Feature;
 use crate::scope::HostScope;
 
 /// A right, declared by the slice that checks it.
@@ -37,6 +38,8 @@ pub enum Access {
     OwnAccount,
     /// Members who hold the permission.
     Needs(&'static Permission),
+    /// Members who hold the permission, in organisations whose licence opens the feature (licensing 15).
+    Licensed(&'static Permission, Feature),
 }
 
 impl Access {
@@ -46,7 +49,7 @@ impl Access {
             Access::Public => "public",
             Access::SignedIn => "signed_in",
             Access::OwnAccount => "own_account",
-            Access::Needs(permission) => permission.name,
+            Access::Needs(permission) | Access::Licensed(permission, _) => permission.name,
         }
     }
 
@@ -54,11 +57,19 @@ impl Access {
     pub fn allows(self, roles: &BTreeSet<Role>) -> bool {
         match self {
             Access::Public | Access::SignedIn | Access::OwnAccount => true,
-            Access::Needs(permission) => permission.held_by(roles),
+            Access::Needs(permission) | Access::Licensed(permission, _) => permission.held_by(roles),
         }
     }
 
-    /// Lets `actor` pass or says why not.
+    /// The feature an organisation needs as well.
+    pub fn feature(self) -> Option<Feature> {
+        match self {
+            Access::Licensed(_, feature) => Some(feature),
+            _ => None,
+        }
+    }
+
+    /// Lets `actor` pass or says why not. Whether the licence opens [`Access::feature`] is asked after this.
     ///
     /// # Errors
     /// `unauthenticated`, `membership_pending`, `mfa_enrolment_required` or `forbidden`.
@@ -70,7 +81,7 @@ impl Access {
         match self {
             Access::Public | Access::OwnAccount => Ok(()),
             Access::SignedIn => actor.in_good_standing(),
-            Access::Needs(permission) => actor.grant(permission).map(drop),
+            Access::Needs(permission) | Access::Licensed(permission, _) => actor.grant(permission).map(drop),
         }
     }
 }
@@ -359,6 +370,16 @@ impl Grant {
     /// The hosts it reaches.
     pub fn scope(&self) -> &HostScope {
         &self.scope
+    }
+
+    /// The same grant on hosts that `other` reaches as well, for what needs two permissions. A host that each reaches by
+    /// another set is left out.
+    #[must_use]
+    pub fn and(mut self, other: &Grant) -> Self {
+        if let Some(sets) = other.scope.ids() {
+            self.scope = self.scope.narrowed_to(sets);
+        }
+        self
     }
 
     /// The parameter of [`in_scope!`](crate::in_scope).

@@ -5,15 +5,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::extract::Request;
+use axum::http::{Extensions, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use ctops_base::{Problem, ProblemKind};
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
+use uuid::Uuid;
 
 use crate::actor::{Access, Actor, Credential, Permission};
 use crate::agents::{AgentEvents, AgentWork};
 use crate::http::ApiError;
+use crate::licence::{Entitlements, Feature};
 use crate::settings::{PageInfo, SettingsPage};
 use crate::state::AppState;
 
@@ -188,17 +191,40 @@ impl Slice {
 /// Refuses callers that do not meet `access`, before the handler sees the request. An API key looks at its owner's
 /// account and changes nothing of it (auth 21).
 async fn admit(access: Access, request: Request, next: Next) -> Response {
-    let actor = request.extensions().get::<Actor>();
-    let admitted = access.admit(actor).and_then(|()| match actor.map(|actor| &actor.credential) {
-        Some(Credential::ApiKey { .. }) if matches!(access, Access::OwnAccount) && !request.method().is_safe() => {
-            Err(Problem::new(ProblemKind::Forbidden, "forbidden", "API keys may not do this"))
+    let admitted = may_pass(access, request.method(), request.extensions());
+    let licensed = match (access.feature(), request.extensions().get::<Actor>()) {
+        (Some(feature), Some(actor)) if admitted.is_ok() => {
+            let entitlements = request.extensions().get::<Arc<dyn Entitlements>>().cloned();
+            entitlements.map(|entitlements| (feature, actor.org_id, entitlements))
         }
-        _ => Ok(()),
-    });
+        _ => None,
+    };
+    let admitted = match licensed {
+        Some((feature, org_id, entitlements)) => require(feature, org_id, entitlements.as_ref()).await,
+        None => admitted,
+    };
     match admitted {
         Err(problem) => ApiError::from(problem).into_response(),
         Ok(()) => next.run(request).await,
     }
+}
+
+fn may_pass(access: Access, method: &Method, extensions: &Extensions) -> Result<(), Problem> {
+    let actor = extensions.get::<Actor>();
+    access.admit(actor)?;
+    if access.feature().is_some() && extensions.get::<Arc<dyn Entitlements>>().is_none() {
+        return Err(Problem::internal("the guard did not run before the handler"));
+    }
+    match actor.map(|actor| &actor.credential) {
+        Some(Credential::ApiKey { .. }) if matches!(access, Access::OwnAccount) && !method.is_safe() => {
+            Err(Problem::new(ProblemKind::Forbidden, "forbidden", "API keys may not do this"))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn require(feature: Feature, org_id: Uuid, entitlements: &dyn Entitlements) -> Result<(), Problem> {
+    entitlements.of(org_id).await?.require(feature)
 }
 
 fn operations_of(item: &mut PathItem) -> Vec<(&'static str, &mut Operation)> {

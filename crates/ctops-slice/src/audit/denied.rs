@@ -1,11 +1,8 @@
 //! Refused attempts of people who are signed in: counted per minute, person, operation and target, and written into the
 //! trail as one event when the minute is over (audit-log 4).
 
-use std::sync::Arc;
-
 use axum::extract::{MatchedPath, Request};
 use axum::http::Method;
-use axum::response::Response;
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use ctops_base::{Problem, ProblemKind};
 use ctops_pg::{Pool, Tx};
@@ -51,10 +48,8 @@ impl Attempt {
     }
 
     /// Counts the attempt when it was refused.
-    pub async fn observe(&self, pool: &Pool, response: &Response, now: DateTime<Utc>) {
-        if let Some(problem) = response.extensions().get::<Arc<Problem>>()
-            && self.matters(problem)
-        {
+    pub async fn observe(&self, pool: &Pool, problem: &Problem, now: DateTime<Utc>) {
+        if self.matters(problem) {
             record(pool, self, problem, now).await;
         }
     }
@@ -73,7 +68,9 @@ impl Attempt {
     fn target(&self) -> Option<String> {
         let route = self.route.as_deref()?;
         let ids = route.rsplit('/').zip(self.path.rsplit('/'));
-        ids.into_iter().find(|(part, _)| part.starts_with('{')).map(|(_, id)| redact::text(id, 60).into_owned())
+        ids.into_iter()
+            .find(|(part, _)| part.starts_with('{'))
+            .map(|(_, id)| redact::text(id, 60).into_owned())
     }
 }
 
