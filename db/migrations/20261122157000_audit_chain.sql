@@ -210,14 +210,14 @@ $$;
 -- Makes the missing partitions for some months beginning with the month of "since"; returns how many it made. Events of
 -- these months that waited in the default partition move to their place.
 CREATE FUNCTION audit_make_partitions(since date, months integer) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET ctops.audit_maintenance = 'on'
-SET lock_timeout = '5s' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '5s' AS $$
 DECLARE
     first date;
     part text;
     made integer := 0;
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('partitions:audit_events', 0));
+    PERFORM set_config('ctops.audit_maintenance', 'on', true);
     FOR n IN 0 .. months - 1 LOOP
         first := (date_trunc('month', since::timestamp) + make_interval(months => n))::date;
         part := 'audit_events_p' || to_char(first, 'YYYYMM');
@@ -232,6 +232,7 @@ BEGIN
             first::text || ' 00:00:00+00', (first + interval '1 month')::date::text || ' 00:00:00+00', part);
         made := made + 1;
     END LOOP;
+    PERFORM set_config('ctops.audit_maintenance', 'off', true);
     RETURN made;
 END
 $$;
@@ -239,7 +240,7 @@ $$;
 -- Removes the links of a chain up to one of them, and their events; returns how many. Refuses what is younger than 30
 -- days and what is on hold, whoever calls it.
 CREATE FUNCTION audit_prune(chain uuid, up_to bigint) RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET ctops.audit_maintenance = 'on' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     removed bigint;
 BEGIN
@@ -250,12 +251,14 @@ BEGIN
                WHERE c.chain_id = chain AND c.seq <= up_to AND c.event_at > now() - interval '30 days') THEN
         RAISE EXCEPTION 'the last 30 days are not pruned' USING ERRCODE = 'insufficient_privilege';
     END IF;
+    PERFORM set_config('ctops.audit_maintenance', 'on', true);
     WITH links AS (
         DELETE FROM audit_chain AS c WHERE c.chain_id = chain AND c.seq <= up_to RETURNING c.event_id, c.event_at
     ), events AS (
         DELETE FROM audit_events AS e USING links AS l WHERE e.id = l.event_id AND e.at = l.event_at RETURNING e.id
     )
     SELECT count(*) INTO removed FROM events;
+    PERFORM set_config('ctops.audit_maintenance', 'off', true);
     RETURN removed;
 END
 $$;
