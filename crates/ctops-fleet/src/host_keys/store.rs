@@ -1,7 +1,7 @@
 //! Statements on `host_ssh_keys`.
 
 use ctops_pg::{Pool, Tx};
-use ctops_slice::Grant;
+use ctops_slice::{Grant, in_scope};
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -58,12 +58,15 @@ pub(super) async fn find(
     grant: &Grant,
     host_id: Uuid,
 ) -> Result<Option<Option<HostKeys>>, sqlx::Error> {
-    let known: Option<Uuid> =
-        sqlx::query_scalar("SELECT id FROM hosts WHERE id = $1 AND org_id = $2 AND deleted_at IS NULL")
-            .bind(host_id)
-            .bind(grant.org_id())
-            .fetch_optional(pool)
-            .await?;
+    let known: Option<Uuid> = sqlx::query_scalar(concat!(
+        "SELECT h.id FROM hosts h WHERE h.id = $1 AND h.org_id = $2 AND h.deleted_at IS NULL AND ",
+        in_scope!("h.id", "$3")
+    ))
+    .bind(host_id)
+    .bind(grant.org_id())
+    .bind(grant.scope_ids())
+    .fetch_optional(pool)
+    .await?;
     if known.is_none() {
         return Ok(None);
     }

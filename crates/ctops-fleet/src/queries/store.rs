@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use ctops_pg::{Pool, Tx};
-use ctops_slice::Grant;
+use ctops_slice::{Grant, in_scope};
 use uuid::Uuid;
 
 /// A query as people see it.
@@ -41,12 +41,13 @@ pub(super) struct Answers {
 
 /// Adds a query; false when the organisation has no such host.
 pub(super) async fn insert(tx: &mut Tx<'_>, grant: &Grant, new: &NewQuery<'_>) -> Result<bool, sqlx::Error> {
-    let added = sqlx::query(
+    let added = sqlx::query(concat!(
         "INSERT INTO agent_queries (id, org_id, host_id, kind, requested_by, created_at, expires_at)
          SELECT $1, h.org_id, h.id, $4, $5, $6, $7
          FROM hosts h
-         WHERE h.id = $3 AND h.org_id = $2 AND h.deleted_at IS NULL",
-    )
+         WHERE h.id = $3 AND h.org_id = $2 AND h.deleted_at IS NULL AND ",
+        in_scope!("h.id", "$8")
+    ))
     .bind(new.id)
     .bind(grant.org_id())
     .bind(new.host_id)
@@ -54,6 +55,7 @@ pub(super) async fn insert(tx: &mut Tx<'_>, grant: &Grant, new: &NewQuery<'_>) -
     .bind(new.requested_by)
     .bind(new.created_at)
     .bind(new.expires_at)
+    .bind(grant.scope_ids())
     .execute(&mut **tx)
     .await?;
     Ok(added.rows_affected() == 1)
@@ -66,15 +68,17 @@ pub(super) async fn find(
     host_id: Uuid,
     query_id: Uuid,
 ) -> Result<Option<Query>, sqlx::Error> {
-    sqlx::query_as(
+    sqlx::query_as(concat!(
         "SELECT q.id, q.kind, q.status, q.result_json, q.error, q.created_at, q.expires_at, q.completed_at
          FROM agent_queries q
          JOIN hosts h ON h.id = q.host_id AND h.deleted_at IS NULL
-         WHERE q.id = $1 AND q.host_id = $2 AND q.org_id = $3",
-    )
+         WHERE q.id = $1 AND q.host_id = $2 AND q.org_id = $3 AND ",
+        in_scope!("q.host_id", "$4")
+    ))
     .bind(query_id)
     .bind(host_id)
     .bind(grant.org_id())
+    .bind(grant.scope_ids())
     .fetch_optional(pool)
     .await
 }

@@ -1,7 +1,7 @@
 //! Creating, cancelling and reading runs.
 
 use chrono::{DateTime, Utc};
-use ctops_base::Problem;
+use ctops_base::{Problem, ProblemKind};
 use ctops_base::id::new_id;
 use ctops_pg::{Pool, Tx};
 use ctops_slice::audit::{self, AuditEvent};
@@ -51,17 +51,22 @@ pub async fn task_of_agent(pool: &Pool, task_id: Uuid, agent_id: &str) -> Result
 /// Cancels a run: what has not started at once, what runs as soon as its agent says so or does not answer for two minutes.
 ///
 /// # Errors
-/// `forbidden` without `tasks.run`, and for runs of others without `tasks.cancel_any`; `not_found`; `wrong_state` when
-/// the run has ended.
+/// `forbidden` without `tasks.run`, and for runs of others without `tasks.cancel_any`; `not_found`; `out_of_scope` when
+/// the run has hosts the actor cannot see; `wrong_state` when it has ended.
 pub async fn cancel_run(state: &AppState, actor: &Actor, run_id: Uuid) -> Result<(), Problem> {
-    let grant = actor.grant(&TASKS_RUN)?;
+    let mut grant = actor.grant(&TASKS_RUN)?;
     let now = state.clock.now();
     let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
     store::lock_runs(&mut tx, &[run_id]).await.map_err(Problem::internal)?;
     let run = store::reading::find_run(&mut *tx, &grant, run_id).await.map_err(Problem::internal)?;
     let run = run.ok_or_else(absent)?;
     if run.creator_id != Some(actor.user_id) {
-        actor.grant(&TASKS_CANCEL_ANY)?;
+        grant = grant.and(&actor.grant(&TASKS_CANCEL_ANY)?);
+    }
+    let beyond = store::reading::count_beyond(&mut tx, &grant, run_id).await.map_err(Problem::internal)?;
+    if beyond > 0 {
+        let detail = format!("the run has {beyond} hosts that you cannot see");
+        return Err(Problem::new(ProblemKind::Forbidden, "out_of_scope", detail));
     }
     if run.completed_at.is_some() {
         return Err(Problem::wrong_state("the run has ended"));

@@ -1,6 +1,7 @@
 //! What a member may do and on which hosts, read afresh for every request: built-in roles, custom roles, host scope.
 //!
-//! Not a slice: no routes of its own. Owns no table. Reads `memberships`, `users`. Invariant: nothing is cached, so
+//! Not a slice: no routes of its own. Owns no table. Reads `memberships`, `users`, `teams`, `user_host_scopes`,
+//! `custom_roles` and what belongs to them. Invariant: nothing is cached, so
 //! whatever an administrator changes holds from the next request on, and on open streams within seconds.
 
 mod store;

@@ -187,10 +187,11 @@ pub(super) async fn results(
 
 /// Scripts run whatever they say on the host, so they take a right of their own.
 fn may_write(actor: &Actor, kind: &str) -> Result<Grant, Problem> {
+    let grant = actor.grant(&CHECKS_WRITE)?;
     if kind == "script" {
-        actor.grant(&CHECKS_SCRIPT)?;
+        return Ok(grant.and(&actor.grant(&CHECKS_SCRIPT)?));
     }
-    actor.grant(&CHECKS_WRITE)
+    Ok(grant)
 }
 
 async fn lock(
@@ -201,7 +202,10 @@ async fn lock(
 ) -> Result<(Check, Grant), Problem> {
     let grant = actor.grant(&CHECKS_WRITE)?;
     let check = store::lock(tx, &grant, check_id).await.map_err(Problem::internal)?.ok_or_else(absent)?;
-    may_write(actor, &check.kind)?;
+    let grant_of_kind = may_write(actor, &check.kind)?;
+    if grant_of_kind.scope() != grant.scope() {
+        store::lock(tx, &grant_of_kind, check_id).await.map_err(Problem::internal)?.ok_or_else(absent)?;
+    }
     if version.is_some_and(|version| version != check.version) {
         let detail = "somebody else changed the check in the meantime";
         return Err(Problem::new(ProblemKind::Stale, "version_conflict", detail));

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use ctops_pg::{Pool, Tx};
-use ctops_slice::Grant;
+use ctops_slice::{Grant, in_scope};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -48,21 +48,29 @@ pub(super) struct Results {
 
 /// Locks the host, so that its checks can be counted; false when the organisation has no such host.
 pub(super) async fn lock_host(tx: &mut Tx<'_>, grant: &Grant, host_id: Uuid) -> Result<bool, sqlx::Error> {
-    sqlx::query("SELECT id FROM hosts WHERE id = $1 AND org_id = $2 AND deleted_at IS NULL FOR KEY SHARE")
-        .bind(host_id)
-        .bind(grant.org_id())
-        .fetch_optional(&mut **tx)
-        .await
-        .map(|row| row.is_some())
+    sqlx::query(concat!(
+        "SELECT h.id FROM hosts h WHERE h.id = $1 AND h.org_id = $2 AND h.deleted_at IS NULL AND ",
+        in_scope!("h.id", "$3"),
+        " FOR KEY SHARE OF h"
+    ))
+    .bind(host_id)
+    .bind(grant.org_id())
+    .bind(grant.scope_ids())
+    .fetch_optional(&mut **tx)
+    .await
+    .map(|row| row.is_some())
 }
 
 /// Whether the organisation has the host.
 pub(super) async fn has_host(pool: &Pool, grant: &Grant, host_id: Uuid) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT EXISTS (SELECT FROM hosts WHERE id = $1 AND org_id = $2 AND deleted_at IS NULL)",
-    )
+    sqlx::query_scalar(concat!(
+        "SELECT EXISTS (SELECT FROM hosts h WHERE h.id = $1 AND h.org_id = $2 AND h.deleted_at IS NULL AND ",
+        in_scope!("h.id", "$3"),
+        ")"
+    ))
     .bind(host_id)
     .bind(grant.org_id())
+    .bind(grant.scope_ids())
     .fetch_one(pool)
     .await
 }
@@ -157,15 +165,17 @@ pub(super) async fn request_run(
 
 /// A check of the organisation.
 pub(super) async fn find(pool: &Pool, grant: &Grant, check_id: Uuid) -> Result<Option<Check>, sqlx::Error> {
-    sqlx::query_as(
+    sqlx::query_as(concat!(
         "SELECT c.id, c.host_id, c.name, c.kind, c.config, c.secrets, c.interval_seconds, c.enabled, c.version,
                 c.created_at, c.updated_at
          FROM checks c
          JOIN hosts h ON h.id = c.host_id AND h.deleted_at IS NULL
-         WHERE c.id = $1 AND c.org_id = $2 AND c.deleted_at IS NULL",
-    )
+         WHERE c.id = $1 AND c.org_id = $2 AND c.deleted_at IS NULL AND ",
+        in_scope!("c.host_id", "$3")
+    ))
     .bind(check_id)
     .bind(grant.org_id())
+    .bind(grant.scope_ids())
     .fetch_optional(pool)
     .await
 }
@@ -176,30 +186,34 @@ pub(super) async fn lock(
     grant: &Grant,
     check_id: Uuid,
 ) -> Result<Option<Check>, sqlx::Error> {
-    sqlx::query_as(
+    sqlx::query_as(concat!(
         "SELECT c.id, c.host_id, c.name, c.kind, c.config, c.secrets, c.interval_seconds, c.enabled, c.version,
                 c.created_at, c.updated_at
          FROM checks c
          JOIN hosts h ON h.id = c.host_id AND h.deleted_at IS NULL
-         WHERE c.id = $1 AND c.org_id = $2 AND c.deleted_at IS NULL
-         FOR UPDATE OF c",
-    )
+         WHERE c.id = $1 AND c.org_id = $2 AND c.deleted_at IS NULL AND ",
+        in_scope!("c.host_id", "$3"),
+        " FOR UPDATE OF c"
+    ))
     .bind(check_id)
     .bind(grant.org_id())
+    .bind(grant.scope_ids())
     .fetch_optional(&mut **tx)
     .await
 }
 
 /// The checks of a host, by name.
 pub(super) async fn of_host(pool: &Pool, grant: &Grant, host_id: Uuid) -> Result<Vec<Check>, sqlx::Error> {
-    sqlx::query_as(
+    sqlx::query_as(concat!(
         "SELECT id, host_id, name, kind, config, secrets, interval_seconds, enabled, version, created_at, updated_at
          FROM checks
-         WHERE host_id = $1 AND org_id = $2 AND deleted_at IS NULL
-         ORDER BY lower(name), id",
-    )
+         WHERE checks.host_id = $1 AND org_id = $2 AND deleted_at IS NULL AND ",
+        in_scope!("checks.host_id", "$3"),
+        " ORDER BY lower(name), id"
+    ))
     .bind(host_id)
     .bind(grant.org_id())
+    .bind(grant.scope_ids())
     .fetch_all(pool)
     .await
 }

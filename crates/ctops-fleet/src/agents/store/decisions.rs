@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use ctops_pg::notify::AGENTS;
 use ctops_pg::{Pool, Tx};
-use ctops_slice::Grant;
+use ctops_slice::{Grant, in_scope};
 use uuid::Uuid;
 
 use crate::agents::model::{AgentSignal, ClientCertificate, RevokedSerial};
@@ -14,17 +14,20 @@ pub(in crate::agents) async fn find_for_decision(
     grant: &Grant,
     agent_id: &str,
 ) -> Result<Option<DecisionHead>, sqlx::Error> {
-    sqlx::query_as(
+    sqlx::query_as(concat!(
         "SELECT a.id, o.id AS claimed_agent_id
          FROM agents a
          LEFT JOIN hosts h ON h.id = a.claims_host_id AND h.deleted_at IS NULL
          LEFT JOIN agents o ON o.host_id = h.id AND o.deleted_at IS NULL
          WHERE a.org_id = $1
            AND a.id = $2
-           AND a.deleted_at IS NULL",
-    )
+           AND a.deleted_at IS NULL
+           AND ",
+        in_scope!("a.host_id", "$3")
+    ))
     .bind(grant.org_id())
     .bind(agent_id)
+    .bind(grant.scope_ids())
     .fetch_optional(pool)
     .await
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use ctops_base::PageRequest;
 use ctops_pg::Pool;
-use ctops_slice::Grant;
+use ctops_slice::{Grant, in_scope};
 use sqlx::{AssertSqlSafe, FromRow};
 use uuid::Uuid;
 
@@ -98,6 +98,7 @@ const SELECT_RECORDS: &str = "
           AND c.org_id = a.org_id
           AND c.deleted_at IS NULL
           AND c.id IS DISTINCT FROM a.host_id
+          AND {c_in_scope}
           AND (c.id = a.claims_host_id
                OR c.machine_id = a.machine_id
                OR (lower(c.hostname) = lower(a.hostname) AND a.hostname <> 'unknown')
@@ -127,15 +128,19 @@ pub(in crate::agents) async fn page(
              WHERE org_id = $1
                AND deleted_at IS NULL
                AND ($2::text IS NULL OR status = $2)
+               AND {agent_in_scope}
              ORDER BY registered_at DESC, id
              LIMIT $3 OFFSET $4
-         ) {SELECT_RECORDS}"
+         ) {records}",
+        agent_in_scope = in_scope!("agents.host_id", "$5"),
+        records = SELECT_RECORDS.replace("{c_in_scope}", in_scope!("c.id", "$5")),
     );
     let rows: Vec<RecordRow> = sqlx::query_as(AssertSqlSafe(sql))
         .bind(grant.org_id())
         .bind(status.map(AgentStatus::as_str))
         .bind(request.limit())
         .bind(request.offset())
+        .bind(grant.scope_ids())
         .fetch_all(pool)
         .await?;
     rows.into_iter().map(AgentRecord::try_from).collect()
@@ -147,15 +152,18 @@ pub(in crate::agents) async fn count(
     grant: &Grant,
     status: Option<AgentStatus>,
 ) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar(
+    sqlx::query_scalar(concat!(
         "SELECT count(*)
          FROM agents
          WHERE org_id = $1
            AND deleted_at IS NULL
-           AND ($2::text IS NULL OR status = $2)",
-    )
+           AND ($2::text IS NULL OR status = $2)
+           AND ",
+        in_scope!("agents.host_id", "$3")
+    ))
     .bind(grant.org_id())
     .bind(status.map(AgentStatus::as_str))
+    .bind(grant.scope_ids())
     .fetch_one(pool)
     .await
 }
@@ -175,10 +183,17 @@ pub(in crate::agents) async fn find(
              WHERE org_id = $1
                AND id = $2
                AND deleted_at IS NULL
-         ) {SELECT_RECORDS}"
+               AND {agent_in_scope}
+         ) {records}",
+        agent_in_scope = in_scope!("agents.host_id", "$3"),
+        records = SELECT_RECORDS.replace("{c_in_scope}", in_scope!("c.id", "$3")),
     );
-    let row: Option<RecordRow> =
-        sqlx::query_as(AssertSqlSafe(sql)).bind(grant.org_id()).bind(agent_id).fetch_optional(pool).await?;
+    let row: Option<RecordRow> = sqlx::query_as(AssertSqlSafe(sql))
+        .bind(grant.org_id())
+        .bind(agent_id)
+        .bind(grant.scope_ids())
+        .fetch_optional(pool)
+        .await?;
     row.map(AgentRecord::try_from).transpose()
 }
 
@@ -199,7 +214,7 @@ pub(in crate::agents) async fn history(
         actor_name: Option<String>,
         at: DateTime<Utc>,
     }
-    let rows: Vec<Row> = sqlx::query_as(
+    let rows: Vec<Row> = sqlx::query_as(concat!(
         "SELECT e.id, e.status, e.reason, u.id AS actor_id, u.name AS actor_name, e.at
          FROM agent_status_history e
          JOIN agents a ON a.id = e.agent_id
@@ -207,14 +222,17 @@ pub(in crate::agents) async fn history(
          WHERE e.agent_id = $2
            AND a.org_id = $1
            AND ($3::timestamptz IS NULL OR (e.at, e.id) < ($3, $4))
-         ORDER BY e.at DESC, e.id DESC
-         LIMIT $5",
-    )
+           AND ",
+        in_scope!("a.host_id", "$6"),
+        " ORDER BY e.at DESC, e.id DESC
+         LIMIT $5"
+    ))
     .bind(grant.org_id())
     .bind(agent_id)
     .bind(before.map(|(at, _)| at))
     .bind(before.map(|(_, id)| id))
     .bind(limit)
+    .bind(grant.scope_ids())
     .fetch_all(pool)
     .await?;
     let entry = |row: Row| HistoryEntry {

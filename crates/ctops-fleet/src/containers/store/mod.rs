@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use ctops_base::text::escape_like;
 use ctops_pg::Pool;
-use ctops_slice::Grant;
+use ctops_slice::{Grant, in_scope};
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
@@ -25,11 +25,14 @@ const COLUMNS: &str = "
 
 /// Whether the host is there.
 pub(super) async fn host_exists(pool: &Pool, grant: &Grant, host_id: Uuid) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM host_vitals AS v WHERE v.host_id = $1 AND v.org_id = $2)",
-    )
+    sqlx::query_scalar(concat!(
+        "SELECT EXISTS (SELECT 1 FROM host_vitals AS v WHERE v.host_id = $1 AND v.org_id = $2 AND ",
+        in_scope!("v.host_id", "$3"),
+        ")"
+    ))
     .bind(host_id)
     .bind(grant.org_id())
+    .bind(grant.scope_ids())
     .fetch_one(pool)
     .await
 }
@@ -101,6 +104,10 @@ pub(super) async fn find(pool: &Pool, grant: &Grant, id: Uuid) -> Result<Option<
     let mut sql = QueryBuilder::new(COLUMNS);
     sql.push(" JOIN host_vitals AS v ON v.host_id = c.host_id WHERE c.id = ").push_bind(id);
     sql.push(" AND c.org_id = ").push_bind(grant.org_id());
+    if let Some(sets) = grant.scope_ids() {
+        sql.push(" AND c.host_id IN (SELECT sc.host_id FROM scope_hosts AS sc WHERE sc.scope_id = ANY(");
+        sql.push_bind(sets.to_vec()).push("))");
+    }
     sql.build_query_as().fetch_optional(pool).await
 }
 

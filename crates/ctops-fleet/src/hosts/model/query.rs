@@ -2,6 +2,7 @@
 
 use ctops_base::{FieldProblem, PageRequest, Problem};
 use ctops_slice::paging::{PageSizes, parse_page};
+use uuid::Uuid;
 
 use super::{HostStatus, Vital};
 
@@ -77,6 +78,8 @@ pub struct HostFilter {
     pub stale: bool,
     /// Only online ones whose vital is hot (hosts 8).
     pub hot: Option<Vital>,
+    /// Only members of this host group, which was found before.
+    pub group: Option<Uuid>,
 }
 
 /// One page of the list.
@@ -137,6 +140,7 @@ impl HostQuery {
             stale: known("stale", input.stale, |text| text.parse().ok(), "true, false", &mut wrong)
                 .unwrap_or(false),
             hot: known("hot", input.hot, Vital::parse, "cpu, memory, disk", &mut wrong),
+            group: None,
         };
         let keys = "hostname, os, cpu, memory, disk, last_seen, status, each also with - before it";
         let sort = known("sort", input.sort, Sort::parse, keys, &mut wrong)

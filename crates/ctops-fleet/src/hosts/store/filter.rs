@@ -2,19 +2,27 @@
 
 use chrono::{DateTime, Utc};
 use ctops_base::text::escape_like;
+use ctops_slice::Grant;
 use sqlx::{Postgres, QueryBuilder};
-use uuid::Uuid;
 
 use crate::hosts::model::{HOT_CENTI, HostFilter, STALE_AFTER, Sort, SortKey, UNKNOWN, Vital};
 
-/// Appends `WHERE …` for the live hosts of `org_id` that pass the filter.
+/// Appends `WHERE …` for the live hosts within the grant that pass the filter.
 pub(super) fn push_where(
     sql: &mut QueryBuilder<Postgres>,
-    org_id: Uuid,
+    grant: &Grant,
     filter: &HostFilter,
     now: DateTime<Utc>,
 ) {
-    sql.push(" WHERE v.org_id = ").push_bind(org_id);
+    sql.push(" WHERE v.org_id = ").push_bind(grant.org_id());
+    if let Some(sets) = grant.scope_ids() {
+        sql.push(" AND v.host_id IN (SELECT sc.host_id FROM scope_hosts AS sc WHERE sc.scope_id = ANY(");
+        sql.push_bind(sets.to_vec()).push("))");
+    }
+    if let Some(group) = filter.group {
+        sql.push(" AND v.host_id IN (SELECT m.host_id FROM host_group_members AS m WHERE m.group_id = ");
+        sql.push_bind(group).push(")");
+    }
     if let Some(search) = &filter.search {
         // Scanned, not looked up: at 100,000 hosts reading the narrow rows takes less than 20 ms for any text, while
         // a trigram index is fast only for rare texts of three characters and more.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use ctops_pg::Pool;
-use ctops_slice::Grant;
+use ctops_slice::{Grant, in_scope};
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
@@ -39,7 +39,7 @@ pub(super) async fn count(
     now: DateTime<Utc>,
 ) -> Result<i64, sqlx::Error> {
     let mut sql = QueryBuilder::new("SELECT count(*) FROM host_vitals AS v");
-    filter::push_where(&mut sql, grant.org_id(), filter, now);
+    filter::push_where(&mut sql, grant, filter, now);
     sql.build_query_scalar().persistent(false).fetch_one(pool).await
 }
 
@@ -59,13 +59,13 @@ pub(super) async fn page(
     window: Window,
     now: DateTime<Utc>,
 ) -> Result<Vec<HostRow>, sqlx::Error> {
-    let mut sql = page_query(grant.org_id(), filter, sort, window, now);
+    let mut sql = page_query(grant, filter, sort, window, now);
     // Planned anew each time: the best plan depends on how many rows the values let through.
     sql.build_query_as().persistent(false).fetch_all(pool).await
 }
 
 fn page_query(
-    org_id: Uuid,
+    grant: &Grant,
     filter: &HostFilter,
     sort: Sort,
     window: Window,
@@ -73,9 +73,9 @@ fn page_query(
 ) -> QueryBuilder<Postgres> {
     let order = filter::order_by(sort, window.from_the_end);
     let mut sql = QueryBuilder::new("WITH page AS MATERIALIZED (SELECT v.host_id FROM ");
-    if *filter == HostFilter::default() {
+    if *filter == HostFilter::default() && grant.scope().is_all() {
         sql.push("host_vitals AS v");
-        filter::push_where(&mut sql, org_id, filter, now);
+        filter::push_where(&mut sql, grant, filter, now);
     } else {
         // OFFSET 0 keeps the planner from walking the index by name in the hope of finding a page soon: that takes ten
         // times as long as a scan when the hosts looked for have late names.
@@ -83,7 +83,7 @@ fn page_query(
             "(SELECT v.host_id, v.name_key, v.os, v.cpu_centi, v.memory_centi, v.disk_centi, v.last_seen_at, v.status
               FROM host_vitals AS v",
         );
-        filter::push_where(&mut sql, org_id, filter, now);
+        filter::push_where(&mut sql, grant, filter, now);
         sql.push(" OFFSET 0) AS v");
     }
     sql.push(format_args!(" ORDER BY {order} LIMIT ")).push_bind(window.limit);
@@ -112,7 +112,7 @@ pub(super) async fn explain_page(
     window: Window,
     now: DateTime<Utc>,
 ) -> Result<Vec<String>, sqlx::Error> {
-    let page = page_query(grant.org_id(), filter, sort, window, now);
+    let page = page_query(grant, filter, sort, window, now);
     let text = page.sql().as_str().replace("WITH page", "EXPLAIN WITH page");
     let query = sqlx::query_scalar(sqlx::AssertSqlSafe(text));
     query.bind(grant.org_id()).bind(window.limit).bind(window.offset).fetch_all(pool).await
@@ -124,7 +124,7 @@ pub(super) async fn summary(
     grant: &Grant,
     now: DateTime<Utc>,
 ) -> Result<FleetSummary, sqlx::Error> {
-    sqlx::query_as(
+    sqlx::query_as(concat!(
         "SELECT count(*) AS total,
                 count(*) FILTER (WHERE v.status = 'online') AS online,
                 count(*) FILTER (WHERE v.status = 'offline') AS offline,
@@ -134,33 +134,39 @@ pub(super) async fn summary(
                 count(*) FILTER (WHERE v.status = 'online' AND v.memory_centi >= $3) AS hot_memory,
                 count(*) FILTER (WHERE v.status = 'online' AND v.disk_centi >= $3) AS hot_disk,
                 (SELECT count(*) FROM agents AS a
-                 WHERE a.org_id = $1 AND a.status = 'pending' AND a.deleted_at IS NULL) AS pending_approval
+                 WHERE a.org_id = $1 AND a.status = 'pending' AND a.deleted_at IS NULL AND ",
+        in_scope!("a.host_id", "$4"),
+        ") AS pending_approval
          FROM host_vitals AS v
-         WHERE v.org_id = $1",
-    )
+         WHERE v.org_id = $1 AND ",
+        in_scope!("v.host_id", "$4")
+    ))
     .bind(grant.org_id())
     .bind(now - STALE_AFTER)
     .bind(HOT_CENTI)
+    .bind(grant.scope_ids())
     .fetch_one(pool)
     .await
 }
 
 /// Hosts per combination of operating system, architecture and agent version.
 pub(super) async fn facet_groups(pool: &Pool, grant: &Grant) -> Result<Vec<FacetGroup>, sqlx::Error> {
-    sqlx::query_as(
+    sqlx::query_as(concat!(
         "SELECT v.os, v.arch, v.agent_version, count(*) AS hosts
          FROM host_vitals AS v
-         WHERE v.org_id = $1
-         GROUP BY v.os, v.arch, v.agent_version",
-    )
+         WHERE v.org_id = $1 AND ",
+        in_scope!("v.host_id", "$2"),
+        " GROUP BY v.os, v.arch, v.agent_version"
+    ))
     .bind(grant.org_id())
+    .bind(grant.scope_ids())
     .fetch_all(pool)
     .await
 }
 
 /// One host in full.
 pub(super) async fn find(pool: &Pool, grant: &Grant, id: Uuid) -> Result<Option<HostDetail>, sqlx::Error> {
-    sqlx::query_as(
+    sqlx::query_as(concat!(
         "SELECT h.id, h.hostname, h.display_name, v.os, h.os_version, v.arch, h.ip_addresses, v.status,
                 v.cpu_centi, v.memory_centi, v.disk_centi, v.last_seen_at, a.id AS agent_id, v.agent_version,
                 h.created_at AS first_seen_at, v.uptime_seconds, v.clock_skewed, v.recorded_at, h.disks, h.interfaces,
@@ -173,21 +179,26 @@ pub(super) async fn find(pool: &Pool, grant: &Grant, id: Uuid) -> Result<Option<
          LEFT JOIN agents AS a ON a.host_id = v.host_id AND a.deleted_at IS NULL
          LEFT JOIN users AS u ON u.id = a.approved_by
          LEFT JOIN agent_leases AS l ON l.agent_id = a.id
-         WHERE v.host_id = $1 AND v.org_id = $2",
-    )
+         WHERE v.host_id = $1 AND v.org_id = $2 AND ",
+        in_scope!("v.host_id", "$3")
+    ))
     .bind(id)
     .bind(grant.org_id())
+    .bind(grant.scope_ids())
     .fetch_optional(pool)
     .await
 }
 
 /// Whether the host is there.
 pub(super) async fn exists(pool: &Pool, grant: &Grant, id: Uuid) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM host_vitals AS v WHERE v.host_id = $1 AND v.org_id = $2)",
-    )
+    sqlx::query_scalar(concat!(
+        "SELECT EXISTS (SELECT 1 FROM host_vitals AS v WHERE v.host_id = $1 AND v.org_id = $2 AND ",
+        in_scope!("v.host_id", "$3"),
+        ")"
+    ))
     .bind(id)
     .bind(grant.org_id())
+    .bind(grant.scope_ids())
     .fetch_one(pool)
     .await
 }
@@ -199,20 +210,22 @@ pub(super) async fn samples(
     id: Uuid,
     since: DateTime<Utc>,
 ) -> Result<Vec<Sample>, sqlx::Error> {
-    sqlx::query_as(
+    sqlx::query_as(concat!(
         "SELECT newest.recorded_at, newest.cpu_centi, newest.memory_centi, newest.disk_centi
          FROM (SELECT s.recorded_at, s.cpu_centi, s.memory_centi, s.disk_centi
                FROM metric_samples AS s
                JOIN host_vitals AS v ON v.host_id = s.host_id
-               WHERE s.host_id = $1 AND v.org_id = $2 AND s.recorded_at > $3
-               ORDER BY s.recorded_at DESC
+               WHERE s.host_id = $1 AND v.org_id = $2 AND s.recorded_at > $3 AND ",
+        in_scope!("v.host_id", "$5"),
+        " ORDER BY s.recorded_at DESC
                LIMIT $4) AS newest
-         ORDER BY newest.recorded_at",
-    )
+         ORDER BY newest.recorded_at"
+    ))
     .bind(id)
     .bind(grant.org_id())
     .bind(since)
     .bind(MAX_SAMPLES)
+    .bind(grant.scope_ids())
     .fetch_all(pool)
     .await
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ctops_pg::Pool;
-use ctops_slice::Grant;
+use ctops_slice::{Grant, in_scope};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
@@ -38,18 +38,20 @@ pub(in crate::metrics) async fn find_host(
     grant: &Grant,
     id: Uuid,
 ) -> Result<Option<ChartHost>, sqlx::Error> {
-    let row: Option<HostColumns> = sqlx::query_as(
+    let row: Option<HostColumns> = sqlx::query_as(concat!(
         "SELECT COALESCE(r.days, $3) AS days, l.interval_seconds, p.storage, p.closed_until, p.minutes_until,
                 p.hours_until, p.days_until
          FROM host_vitals AS v
          CROSS JOIN metric_progress AS p
          LEFT JOIN metric_retention AS r ON r.org_id = v.org_id
          LEFT JOIN agent_leases AS l ON l.host_id = v.host_id
-         WHERE v.host_id = $1 AND v.org_id = $2",
-    )
+         WHERE v.host_id = $1 AND v.org_id = $2 AND ",
+        in_scope!("v.host_id", "$4")
+    ))
     .bind(id)
     .bind(grant.org_id())
     .bind(DEFAULT_DAYS)
+    .bind(grant.scope_ids())
     .fetch_optional(pool)
     .await?;
     Ok(row.map(|row| ChartHost {

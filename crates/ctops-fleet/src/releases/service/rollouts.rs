@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use ctops_base::Problem;
 use ctops_base::id::new_id;
+use ctops_base::{Problem, ProblemKind};
 use ctops_pg::{Pool, Tx};
 use ctops_proto::release::{DEFAULT_CHANNEL, Manifest, Version, check_channel};
 use ctops_slice::audit::{self, AuditEvent};
-use ctops_slice::{Actor, AppState, announce_work};
+use ctops_slice::{Actor, AppState, Grant, announce_work};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -77,7 +77,7 @@ pub(in crate::releases) async fn start(
     channel: Option<String>,
     wanted: Option<Version>,
 ) -> Result<Rollout, Problem> {
-    let grant = actor.grant(&AGENTS_UPDATE)?;
+    let grant = of_whole_fleet(actor)?;
     let channel = channel.unwrap_or_else(|| DEFAULT_CHANNEL.to_owned());
     check_channel(&channel)
         .map_err(|error| Problem::invalid_field("channel", "invalid", error.to_string()))?;
@@ -114,11 +114,28 @@ pub(in crate::releases) async fn start(
 /// Rollouts of the organisation, newest first.
 pub(in crate::releases) async fn list(state: &AppState, actor: &Actor) -> Result<Vec<Rollout>, Problem> {
     let grant = actor.grant(&AGENTS_READ)?;
+    if !grant.scope().is_all() {
+        // A rollout goes over the whole fleet, and so do its figures.
+        return Ok(Vec::new());
+    }
     store::list(&state.pool, &grant, None, MAX_LISTED).await.map_err(Problem::internal)
+}
+
+/// The grant of somebody who may update agents and sees all of them.
+fn of_whole_fleet(actor: &Actor) -> Result<Grant, Problem> {
+    let grant = actor.grant(&AGENTS_UPDATE)?;
+    if grant.scope().is_all() {
+        return Ok(grant);
+    }
+    let detail = "a rollout goes over all hosts of the organisation, and you see only some";
+    Err(Problem::new(ProblemKind::Forbidden, "out_of_scope", detail))
 }
 
 async fn find(state: &AppState, actor: &Actor, id: Uuid) -> Result<Rollout, Problem> {
     let grant = actor.grant(&AGENTS_READ)?;
+    if !grant.scope().is_all() {
+        return Err(Problem::not_found("rollout"));
+    }
     let found = store::list(&state.pool, &grant, Some(id), 1).await.map_err(Problem::internal)?;
     found.into_iter().next().ok_or_else(|| Problem::not_found("rollout"))
 }
@@ -130,7 +147,7 @@ pub(in crate::releases) async fn set_state(
     id: Uuid,
     wanted: RolloutState,
 ) -> Result<Rollout, Problem> {
-    let grant = actor.grant(&AGENTS_UPDATE)?;
+    let grant = of_whole_fleet(actor)?;
     let (from, reason, action) = match wanted {
         RolloutState::Halted => (RolloutState::Running, "halted by an administrator", "agent_rollout.halted"),
         _ => (RolloutState::Halted, "", "agent_rollout.resumed"),

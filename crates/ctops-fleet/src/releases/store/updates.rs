@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use ctops_pg::{Pool, Tx};
-use ctops_slice::Grant;
+use ctops_slice::{Grant, in_scope};
 use sqlx::FromRow;
 use uuid::Uuid;
 
@@ -23,11 +23,15 @@ pub(in crate::releases) async fn agent(
     grant: &Grant,
     agent_id: &str,
 ) -> Result<Option<AgentFacts>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT host_id, hostname, status, version FROM agents WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL",
-    )
+    sqlx::query_as(concat!(
+        "SELECT a.host_id, a.hostname, a.status, a.version
+         FROM agents a
+         WHERE a.org_id = $1 AND a.id = $2 AND a.deleted_at IS NULL AND ",
+        in_scope!("a.host_id", "$3")
+    ))
     .bind(grant.org_id())
     .bind(agent_id)
+    .bind(grant.scope_ids())
     .fetch_optional(pool)
     .await
 }
@@ -48,17 +52,20 @@ pub(in crate::releases) async fn find(
         last_detail: Option<String>,
         last_at: Option<DateTime<Utc>>,
     }
-    let row: Option<Row> = sqlx::query_as(
+    let row: Option<Row> = sqlx::query_as(concat!(
         "SELECT COALESCE(u.channel, 'stable') AS channel, u.pinned_version, u.requested_version, u.last_version,
                 u.last_outcome, u.last_detail, u.last_at
          FROM agents a
          LEFT JOIN agent_updates u ON u.agent_id = a.id
          WHERE a.org_id = $1
            AND a.id = $2
-           AND a.deleted_at IS NULL",
-    )
+           AND a.deleted_at IS NULL
+           AND ",
+        in_scope!("a.host_id", "$3")
+    ))
     .bind(grant.org_id())
     .bind(agent_id)
+    .bind(grant.scope_ids())
     .fetch_optional(pool)
     .await?;
     Ok(row.map(|row| AgentUpdate {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use ctops_base::text::escape_like;
 use ctops_pg::{Pool, Tx};
-use ctops_slice::Grant;
+use ctops_slice::{Grant, in_scope};
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
@@ -16,11 +16,14 @@ use super::model::{
 
 /// Whether the host is there.
 pub(super) async fn host_exists(pool: &Pool, grant: &Grant, host_id: Uuid) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM host_vitals AS v WHERE v.host_id = $1 AND v.org_id = $2)",
-    )
+    sqlx::query_scalar(concat!(
+        "SELECT EXISTS (SELECT 1 FROM host_vitals AS v WHERE v.host_id = $1 AND v.org_id = $2 AND ",
+        in_scope!("v.host_id", "$3"),
+        ")"
+    ))
     .bind(host_id)
     .bind(grant.org_id())
+    .bind(grant.scope_ids())
     .fetch_one(pool)
     .await
 }

@@ -1,7 +1,7 @@
 //! Runs as people see them.
 
-use ctops_pg::Pool;
-use ctops_slice::Grant;
+use ctops_pg::{Pool, Tx};
+use ctops_slice::{Grant, in_scope};
 use uuid::Uuid;
 
 use crate::tasks::model::{Run, Target};
@@ -12,35 +12,57 @@ pub(in crate::tasks) async fn find_run<'e>(
     grant: &Grant,
     run_id: Uuid,
 ) -> Result<Option<Run>, sqlx::Error> {
-    sqlx::query_as(
+    sqlx::query_as(concat!(
         "SELECT r.id, r.kind, r.status, r.max_parallel, u.id AS creator_id, u.name AS creator_name, r.created_at,
                 r.started_at, r.completed_at
          FROM task_runs r
          LEFT JOIN users u ON u.id = r.created_by
-         WHERE r.id = $1 AND r.org_id = $2",
-    )
+         WHERE r.id = $1 AND r.org_id = $2
+           AND ($3::uuid[] IS NULL OR EXISTS (SELECT 1 FROM task_targets t WHERE t.run_id = r.id AND ",
+        in_scope!("t.host_id", "$3"),
+        "))"
+    ))
     .bind(run_id)
     .bind(grant.org_id())
+    .bind(grant.scope_ids())
     .fetch_optional(executor)
     .await
 }
 
-/// The hosts of a run, in the order of their turns.
+/// How many hosts of a run are beyond the grant.
+pub(in crate::tasks) async fn count_beyond(
+    tx: &mut Tx<'_>,
+    grant: &Grant,
+    run_id: Uuid,
+) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(concat!(
+        "SELECT count(*) FROM task_targets t WHERE t.run_id = $1 AND NOT ",
+        in_scope!("t.host_id", "$2")
+    ))
+    .bind(run_id)
+    .bind(grant.scope_ids())
+    .fetch_one(&mut **tx)
+    .await
+}
+
+/// The hosts of a run that the grant reaches, in the order of their turns.
 pub(in crate::tasks) async fn targets(
     pool: &Pool,
     grant: &Grant,
     run_id: Uuid,
 ) -> Result<Vec<Target>, sqlx::Error> {
-    sqlx::query_as(
+    sqlx::query_as(concat!(
         "SELECT t.id, t.host_id, h.hostname, t.status, t.skip_reason, t.exit_code, t.result_json, t.error,
                 t.output_bytes, t.started_at, t.completed_at
          FROM task_targets t
          JOIN hosts h ON h.id = t.host_id
-         WHERE t.run_id = $1 AND t.org_id = $2
-         ORDER BY t.position",
-    )
+         WHERE t.run_id = $1 AND t.org_id = $2 AND ",
+        in_scope!("t.host_id", "$3"),
+        " ORDER BY t.position"
+    ))
     .bind(run_id)
     .bind(grant.org_id())
+    .bind(grant.scope_ids())
     .fetch_all(pool)
     .await
 }
@@ -54,11 +76,14 @@ pub(in crate::tasks) async fn of_host(
     before: Option<Uuid>,
     limit: i64,
 ) -> Result<Option<Vec<(Run, Target)>>, sqlx::Error> {
-    let known: bool = sqlx::query_scalar(
-        "SELECT EXISTS (SELECT FROM hosts WHERE id = $1 AND org_id = $2 AND deleted_at IS NULL)",
-    )
+    let known: bool = sqlx::query_scalar(concat!(
+        "SELECT EXISTS (SELECT FROM hosts h WHERE h.id = $1 AND h.org_id = $2 AND h.deleted_at IS NULL AND ",
+        in_scope!("h.id", "$3"),
+        ")"
+    ))
     .bind(host_id)
     .bind(grant.org_id())
+    .bind(grant.scope_ids())
     .fetch_one(pool)
     .await?;
     if !known {
@@ -126,16 +151,18 @@ pub(in crate::tasks) async fn output(
     run_id: Uuid,
     host_id: Uuid,
 ) -> Result<Option<String>, sqlx::Error> {
-    sqlx::query_scalar(
+    sqlx::query_scalar(concat!(
         "SELECT COALESCE((SELECT string_agg(o.chunk, '' ORDER BY o.seq) FROM task_output o WHERE o.task_id = t.id), '')
          FROM task_targets t
-         WHERE t.run_id = $1 AND t.host_id = $2 AND t.org_id = $3
-         ORDER BY t.position
-         LIMIT 1",
-    )
+         WHERE t.run_id = $1 AND t.host_id = $2 AND t.org_id = $3 AND ",
+        in_scope!("t.host_id", "$4"),
+        " ORDER BY t.position
+         LIMIT 1"
+    ))
     .bind(run_id)
     .bind(host_id)
     .bind(grant.org_id())
+    .bind(grant.scope_ids())
     .fetch_optional(pool)
     .await
 }
