@@ -19,7 +19,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::actor::Permission;
-pub use authentication::AuthenticationSettings;
+pub use authentication::{AuthenticationSettings, RegistrationMode};
 pub use document::{Document, Effective, Source, StoredFault};
 pub use environment::{Override, Overrides};
 pub use key::{KeyKind, KeyScope, Misfit, SettingKey};
