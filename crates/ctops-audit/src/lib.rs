@@ -17,8 +17,8 @@ pub mod event;
 pub mod events;
 pub mod exports;
 pub mod forwarders;
-mod timeout;
 pub mod retention;
+mod timeout;
 
 use std::sync::Arc;
 

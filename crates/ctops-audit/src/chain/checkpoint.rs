@@ -63,16 +63,8 @@ impl Checkpoint {
         (seq, hash, events): (i64, Hash, i64),
         at: DateTime<Utc>,
     ) -> Self {
-        let mut checkpoint = Self {
-            chain_id,
-            kind,
-            seq,
-            hash,
-            events,
-            at,
-            public_key: key.public_key(),
-            signature: [0; 64],
-        };
+        let mut checkpoint =
+            Self { chain_id, kind, seq, hash, events, at, public_key: key.public_key(), signature: [0; 64] };
         checkpoint.signature = key.sign(checkpoint.message().as_bytes());
         checkpoint
     }

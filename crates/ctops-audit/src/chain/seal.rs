@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use ctops_pg::Pool;
 use uuid::Uuid;
 
-use super::store::{self, Head, Link};
 use super::INSTALLATION_CHAIN;
+use super::store::{self, Head, Link};
 use crate::event::{Event, GENESIS};
 
 /// Events sealed in one transaction: long enough to be cheap, short enough not to hold the queue's rows for long.

@@ -76,12 +76,12 @@ pub async fn verify(
     report.checkpoints = checkpoints.len();
     let forged = checkpoints.iter().find(|checkpoint| !checkpoint.is_signed_by(public_key));
     let end = store::head(pool, chain_id).await?.seq;
-    let mut found = walk(pool, chain_id, (first, last), &checkpoints, &mut report).await?;
+    let walked = walk(pool, chain_id, (first, last), &checkpoints, &mut report).await?;
     let beginning = beginning(pool, chain_id, first, &checkpoints).await?;
-    for other in [beginning, forged.map(|c| at_seq(c.seq, "checkpoint_forged")), missing_end(&checkpoints, end)] {
-        found = earlier(found, other);
-    }
-    report.first_break = found;
+    // A forged checkpoint comes first: what it says about the chain is worth nothing.
+    let forged = forged.map(|checkpoint| at_seq(checkpoint.seq, "checkpoint_forged"));
+    report.first_break =
+        [beginning, walked, missing_end(&checkpoints, end)].into_iter().fold(forged, earlier);
     Ok(report)
 }
 

@@ -47,7 +47,10 @@ mod tests {
 
     #[test]
     fn cursor_is_read_back_and_anything_else_is_refused() {
-        let cursor = Cursor { at: DateTime::from_timestamp_micros(1_780_488_000_123_456).unwrap(), id: Uuid::from_u128(9) };
+        let cursor = Cursor {
+            at: DateTime::from_timestamp_micros(1_780_488_000_123_456).unwrap(),
+            id: Uuid::from_u128(9),
+        };
         assert_eq!(Cursor::read(&cursor.write()).unwrap(), cursor);
         let far = URL_SAFE_NO_PAD.encode([0x7f; 24]);
         for bad in ["", "x", "AAAA", &cursor.write()[1..], far.as_str(), "' OR 1=1"] {

@@ -200,7 +200,8 @@ mod tests {
         let problem = input.check(at(1_000)).unwrap_err();
         let paths: Vec<_> = problem.fields().iter().map(|f| f.path.as_str()).collect();
         assert_eq!(paths, ["outcome", "actor_type", "ip", "target_id", "q"]);
-        let fine = FilterInput { ip: Some("::ffff:10.0.0.1".into()), q: Some(" ".into()), ..FilterInput::default() };
+        let fine =
+            FilterInput { ip: Some("::ffff:10.0.0.1".into()), q: Some(" ".into()), ..FilterInput::default() };
         let filter = fine.check(at(1_000)).unwrap();
         assert_eq!((filter.ip.as_deref(), filter.text), (Some("10.0.0.1"), None));
     }

@@ -249,9 +249,7 @@ pub(super) struct ActionListBody {
 
 /// Lists the actions of the catalogue.
 #[utoipa::path(get, path = "/audit/actions", tag = "audit", responses((status = 200, body = ActionListBody)))]
-pub(super) async fn list_audit_actions(
-    actor: Actor,
-) -> ApiResult<Json<ActionListBody>> {
+pub(super) async fn list_audit_actions(actor: Actor) -> ApiResult<Json<ActionListBody>> {
     service::may_read(&actor)?;
     let items = catalogue::all().map(|(name, about)| ActionBody { name, about }).collect();
     Ok(Json(ActionListBody { items }))

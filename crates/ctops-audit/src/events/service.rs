@@ -51,8 +51,7 @@ pub(super) async fn list(
         store::page(&mut tx, &grant, &filter, after, i64::from(limit) + 1).await.map_err(query_failed)?;
     let more = events.len() > wanted;
     events.truncate(wanted);
-    let next_cursor =
-        events.last().filter(|_| more).map(|last| Cursor { at: last.at, id: last.id }.write());
+    let next_cursor = events.last().filter(|_| more).map(|last| Cursor { at: last.at, id: last.id }.write());
     Ok(EventPage { events, next_cursor })
 }
 

@@ -63,12 +63,7 @@ pub fn list_statement(
     Some(page_query(org_id, &filter.clone().check(now).ok()?, None, limit))
 }
 
-fn page_query(
-    org_id: Uuid,
-    filter: &Filter,
-    after: Option<Cursor>,
-    limit: i64,
-) -> QueryBuilder<Postgres> {
+fn page_query(org_id: Uuid, filter: &Filter, after: Option<Cursor>, limit: i64) -> QueryBuilder<Postgres> {
     let mut query = QueryBuilder::new(format!("SELECT {COLUMNS} FROM audit_events AS e"));
     push_filter(&mut query, org_id, filter);
     if let Some(after) = after {
@@ -182,7 +177,9 @@ pub(super) async fn target_exists(
 ) -> Result<Option<bool>, sqlx::Error> {
     let Some(id) = &event.target_id else { return Ok(None) };
     let statement = match event.target_type.as_str() {
-        "host" => "SELECT EXISTS (SELECT 1 FROM hosts WHERE org_id = $1 AND id::text = $2 AND deleted_at IS NULL)",
+        "host" => {
+            "SELECT EXISTS (SELECT 1 FROM hosts WHERE org_id = $1 AND id::text = $2 AND deleted_at IS NULL)"
+        }
         "agent" => "SELECT EXISTS (SELECT 1 FROM agents WHERE org_id = $1 AND id = $2)",
         "user" => "SELECT EXISTS (SELECT 1 FROM memberships WHERE org_id = $1 AND user_id::text = $2)",
         _ => return Ok(None),

@@ -18,9 +18,33 @@ pub enum Format {
 
 /// Columns of a CSV file.
 const COLUMNS: [&str; 27] = [
-    "seq", "id", "at", "org_id", "actor_kind", "actor_id", "actor_name", "action", "target_type", "target_id",
-    "target_label", "outcome", "reason_code", "cause", "summary", "before", "after", "repeats", "ip", "user_agent",
-    "request_id", "session_hash", "auth_method", "second_factor", "api_key_id", "prev_hash", "hash",
+    "seq",
+    "id",
+    "at",
+    "org_id",
+    "actor_kind",
+    "actor_id",
+    "actor_name",
+    "action",
+    "target_type",
+    "target_id",
+    "target_label",
+    "outcome",
+    "reason_code",
+    "cause",
+    "summary",
+    "before",
+    "after",
+    "repeats",
+    "ip",
+    "user_agent",
+    "request_id",
+    "session_hash",
+    "auth_method",
+    "second_factor",
+    "api_key_id",
+    "prev_hash",
+    "hash",
 ];
 
 impl Format {
@@ -230,7 +254,10 @@ mod tests {
             assert_eq!(csv_cell(given), written, "{given:?}");
         }
         let line = Format::Csv.line(&sealed());
-        assert!(line.starts_with("7,00000000-0000-0000-0000-000000000001,2026-06-03T12:00:00.123456Z,"), "{line}");
+        assert!(
+            line.starts_with("7,00000000-0000-0000-0000-000000000001,2026-06-03T12:00:00.123456Z,"),
+            "{line}"
+        );
         assert!(line.contains("\"\t=changed | it\"") && line.ends_with("\r\n"), "{line}");
     }
 

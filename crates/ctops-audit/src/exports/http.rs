@@ -144,7 +144,8 @@ pub(super) async fn get_audit_export_signature(
     PathId(id): PathId,
 ) -> ApiResult<Json<SignatureBody>> {
     let (_, export) = service::find(&state, &actor, id).await?;
-    let signed = export.signed.ok_or_else(|| Problem::wrong_state("fetch the file first; it is signed then"))?;
+    let signed =
+        export.signed.ok_or_else(|| Problem::wrong_state("fetch the file first; it is signed then"))?;
     let signature = Signature {
         export: export.id,
         sha256: hex::encode(signed.sha256),

@@ -21,7 +21,6 @@ use crate::AUDIT_EXPORT;
 pub use format::Format;
 pub use offline::{FileReport, Signature, verify_file};
 
-
 pub(crate) fn extend(slice: Slice) -> Slice {
     let export = Access::Licensed(&AUDIT_EXPORT, Feature::AuditLog);
     slice

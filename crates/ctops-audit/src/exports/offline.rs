@@ -129,8 +129,7 @@ mod tests {
             let mut event = sample();
             event.summary = format!("event {seq}");
             let hash = event.hash(&previous);
-            let sealed =
-                SealedEvent { seq, prev_hash: HashBytes(previous), hash: HashBytes(hash), event };
+            let sealed = SealedEvent { seq, prev_hash: HashBytes(previous), hash: HashBytes(hash), event };
             lines.push(format!("{}\n", serde_json::to_string(&sealed).unwrap()));
             previous = hash;
         }

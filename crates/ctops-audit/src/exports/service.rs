@@ -13,11 +13,11 @@ use uuid::Uuid;
 use super::format::Format;
 use super::model::Export;
 use super::store;
+use crate::AUDIT_EXPORT;
 use crate::chain::head;
 use crate::events::FilterInput;
 use crate::events::store::begin;
 use crate::timeout::query_failed;
-use crate::AUDIT_EXPORT;
 
 /// Events in one export at most (audit-log 14).
 const MAX_EVENTS: i64 = 1_000_000;

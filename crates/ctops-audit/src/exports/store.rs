@@ -135,9 +135,10 @@ pub(super) async fn find(pool: &Pool, grant: &Grant, id: Uuid) -> Result<Option<
         exporter_id: row.exporter_id,
         exporter: row.exporter,
         created_at: row.created_at,
-        signed: hash_of(row.sha256).zip(row.signature).zip(row.public_key).map(
-            |((sha256, signature), public_key)| Signed { sha256, signature, public_key },
-        ),
+        signed: hash_of(row.sha256)
+            .zip(row.signature)
+            .zip(row.public_key)
+            .map(|((sha256, signature), public_key)| Signed { sha256, signature, public_key }),
     }))
 }
 

@@ -107,8 +107,11 @@ pub fn syslog_frame(sealed: &SealedEvent) -> Vec<u8> {
     let action: String = sealed.event.action.chars().filter(char::is_ascii_graphic).take(MSGID).collect();
     // A struct of plain fields always becomes JSON; the mark in front says that it is UTF-8.
     let text = serde_json::to_string(sealed).unwrap_or_default();
-    let message =
-        format!("<{}>1 {} - ct-ops - {action} - \u{feff}{text}", FACILITY + severity, micros(sealed.event.at));
+    let message = format!(
+        "<{}>1 {} - ct-ops - {action} - \u{feff}{text}",
+        FACILITY + severity,
+        micros(sealed.event.at)
+    );
     let mut frame = format!("{} ", message.len()).into_bytes();
     frame.extend_from_slice(message.as_bytes());
     frame

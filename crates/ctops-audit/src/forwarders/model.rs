@@ -120,7 +120,9 @@ fn check_endpoint(kind: Kind, endpoint: &str) -> Result<(), &'static str> {
             }
             // What stands in an address is shown to people and logged by proxies.
             if authority.is_some_and(|authority| authority.contains('@')) || uri.query().is_some() {
-                return Err("must hold neither a password nor a query; deliveries are signed with the secret");
+                return Err(
+                    "must hold neither a password nor a query; deliveries are signed with the secret",
+                );
             }
             Ok(())
         }

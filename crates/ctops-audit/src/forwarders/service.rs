@@ -32,7 +32,11 @@ pub(super) async fn list(state: &AppState, actor: &Actor) -> Result<Vec<(Forward
     let grant = actor.grant(&AUDIT_MANAGE)?;
     let end = head(&state.pool, grant.org_id()).await.map_err(Problem::internal)?.seq;
     let forwarders = store::list(&state.pool, &grant).await.map_err(Problem::internal)?;
-    Ok(forwarders.into_iter().map(|forwarder| (behind(end, &forwarder), forwarder)).map(|(n, f)| (f, n)).collect())
+    Ok(forwarders
+        .into_iter()
+        .map(|forwarder| (behind(end, &forwarder), forwarder))
+        .map(|(n, f)| (f, n))
+        .collect())
 }
 
 fn behind(end: i64, forwarder: &Forwarder) -> i64 {

@@ -10,9 +10,7 @@ use uuid::Uuid;
 use super::model::{COMMUNITY_DAYS, DEFAULT_DAYS, RETENTION_DAYS};
 use super::store;
 use crate::Deps;
-use crate::chain::{
-    Checkpoint, CheckpointKind, INSTALLATION_CHAIN, chains, record_checkpoint, signing_key,
-};
+use crate::chain::{Checkpoint, CheckpointKind, INSTALLATION_CHAIN, chains, record_checkpoint, signing_key};
 use crate::event::HashBytes;
 
 /// Events removed in one transaction (audit-log 18).
@@ -80,8 +78,7 @@ async fn prune_batch(
     let hash = HashBytes::try_from(hash).map_err(|error| sqlx::Error::Decode(error.into()))?.0;
     let gone = store::prune(&mut tx, chain_id, seq).await?;
     let stated = (seq, hash, gone);
-    let checkpoint =
-        Checkpoint::sign(&signing_key(&deps.seal), chain_id, CheckpointKind::Prune, stated, now);
+    let checkpoint = Checkpoint::sign(&signing_key(&deps.seal), chain_id, CheckpointKind::Prune, stated, now);
     record_checkpoint(&mut tx, &checkpoint).await?;
     tx.commit().await?;
     Ok(Some((seq, gone)))

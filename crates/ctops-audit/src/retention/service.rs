@@ -39,8 +39,11 @@ pub(super) async fn replace(state: &AppState, actor: &Actor, wanted: Wanted) -> 
     let mut events = Vec::new();
     let event = |action| AuditEvent::by_actor(actor, action, "audit_log");
     if days != wanted.retention_days {
-        store::save_retention(&mut tx, &grant, wanted.retention_days, now).await.map_err(Problem::internal)?;
-        let (before, after) = (json!({"retention_days": days}), json!({"retention_days": wanted.retention_days}));
+        store::save_retention(&mut tx, &grant, wanted.retention_days, now)
+            .await
+            .map_err(Problem::internal)?;
+        let (before, after) =
+            (json!({"retention_days": days}), json!({"retention_days": wanted.retention_days}));
         events.push(
             event("retention.changed")
                 .summary("changed how long audit events are kept")

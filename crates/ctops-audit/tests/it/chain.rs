@@ -1,8 +1,6 @@
 //! Sealing, checkpoints and verification.
 
-use std::time::Duration;
-
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use ctops_audit::chain::{Report, signing_key, verify, write_daily};
 use ctops_base::Role;
 use ctops_crypto::signing::SigningKey;
@@ -14,7 +12,7 @@ use crate::support::App;
 
 async fn check(app: &App) -> Report {
     let key = signing_key(&app.deps.seal).public_key();
-    let now = app.clock.now() + chrono::TimeDelta::hours(1);
+    let now = app.clock.now() + TimeDelta::hours(1);
     verify(app.pool(), app.org, (start_time(), now), &key, now).await.unwrap()
 }
 
@@ -118,10 +116,10 @@ async fn checkpoint_is_signed_once_a_day_for_chains_that_grew() {
     app.write_many(1).await;
     app.run("audit_checkpoints").await;
     assert_eq!(signed().await, 1, "the same day");
-    app.clock.advance(Duration::from_secs(86_400));
+    app.clock.advance(TimeDelta::seconds(86_400));
     app.run("audit_checkpoints").await;
     assert_eq!(signed().await, 2);
-    app.clock.advance(Duration::from_secs(86_400));
+    app.clock.advance(TimeDelta::seconds(86_400));
     app.run("audit_checkpoints").await;
     assert_eq!(signed().await, 2, "nothing new");
 }
@@ -132,13 +130,16 @@ async fn verification_over_the_api_answers_with_the_break_and_is_audited() {
     let app = App::new().await;
     let admin = app.person(Role::OrgAdmin).await;
     app.write_many(3).await;
-    let range = json!({"from": start_time(), "to": app.clock.now() + chrono::TimeDelta::seconds(1)});
+    let range = json!({"from": start_time(), "to": app.clock.now() + TimeDelta::seconds(1)});
     let fine = app.post(&admin, "/audit/verify", range.clone()).await.expect(200);
     assert_eq!((&fine["intact"], &fine["checked"]), (&json!(true), &json!(3)));
     assert_eq!(fine["public_key"].as_str().unwrap().len(), 64);
     app.tamper("UPDATE audit_events SET ip = '10.0.0.1' WHERE summary = 'event 1'").await;
     let broken = app.post(&admin, "/audit/verify", range).await.expect(200);
-    assert_eq!((&broken["first_break"]["seq"], &broken["first_break"]["reason"]), (&json!(2), &json!("event_changed")));
+    assert_eq!(
+        (&broken["first_break"]["seq"], &broken["first_break"]["reason"]),
+        (&json!(2), &json!("event_changed"))
+    );
     let audited = "SELECT count(*) FROM audit_events WHERE action = 'audit.verified' AND outcome = 'failed'";
     assert_eq!(app.count(audited).await, 1);
     let at = |day: i64| DateTime::<Utc>::from_timestamp(day * 86_400, 0).unwrap();

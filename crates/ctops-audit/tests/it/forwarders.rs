@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
+use chrono::TimeDelta;
 use ctops_audit::event::SealedEvent;
 use ctops_audit::forwarders::sign_body;
 use ctops_base::Role;
@@ -149,12 +150,13 @@ async fn forwarder_after_an_outage_goes_on_where_it_was() {
     app.run("audit_forward").await;
     assert_eq!(refusing.inbox.all().len(), 1, "it waits before it tries again");
     drop(refusing);
-    app.clock.advance(Duration::from_secs(6));
+    app.clock.advance(TimeDelta::seconds(6));
     app.run("audit_forward").await;
     assert_eq!(state_of(&app, &admin).await["failures"], 2);
     let working = webhook("127.0.0.1:0", StatusCode::OK).await;
     let path = format!("/audit/forwarders/{}", made["id"].as_str().unwrap());
-    let moved = json!({"name": "SIEM", "kind": "webhook", "endpoint": format!("http://{}/in", working.address)});
+    let moved =
+        json!({"name": "SIEM", "kind": "webhook", "endpoint": format!("http://{}/in", working.address)});
     assert_eq!(app.send(&admin, "PUT", &path, Some(moved)).await.expect(200)["has_secret"], true);
     app.run("audit_forward").await;
     assert_eq!(seqs(&working.inbox), [1, 2, 3]);
@@ -173,7 +175,9 @@ async fn syslog_over_tcp_gets_messages_of_rfc_5424() {
     wait_until(LIMIT, || async { !receiver.inbox.all().is_empty() }).await;
     let received = messages(&receiver.inbox.all()[0].1);
     assert_eq!(received.len(), 3);
-    assert!(received[1].starts_with("<110>1 2026-06-03T12:00:01.000000Z - ct-ops - host.updated - \u{feff}{"));
+    assert!(
+        received[1].starts_with("<110>1 2026-06-03T12:00:01.000000Z - ct-ops - host.updated - \u{feff}{")
+    );
     assert_eq!(state_of(&app, &admin).await["lag"], 0);
 }
 

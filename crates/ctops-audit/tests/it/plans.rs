@@ -49,7 +49,7 @@ async fn list_reads_a_page_and_not_the_table() {
         (json!({}), 60.0),
         (json!({"actor_id": "user-7"}), 60.0),
         (json!({"target_type": "host", "target_id": "host-7"}), 60.0),
-        (json!({"action": "rare.17"}), 200.0),
+        (json!({"action": "rare.1999"}), 60.0),
         (json!({"action": "host."}), 400.0),
         (json!({"request_id": "req-40000"}), 10.0),
         (json!({"outcome": "success"}), 200.0),

@@ -152,9 +152,9 @@ async fn refused_attempts_of_a_minute_become_one_event_with_a_counter() {
     app.get("unknown", "/audit/events").await.code(401);
     app.run("audit_denied").await;
     assert_eq!(app.count("SELECT count(*) FROM audit_events").await, 0, "the minute is not over");
-    app.clock.advance(Duration::from_secs(30));
+    app.clock.advance(TimeDelta::seconds(30));
     app.get(&reader, "/audit/events").await.code(403);
-    app.clock.advance(Duration::from_secs(60));
+    app.clock.advance(TimeDelta::seconds(60));
     app.run("audit_denied").await;
     type Row = (Option<String>, String, String, String, i32, String, Option<String>);
     let rows: Vec<Row> = sqlx::query_as(
@@ -167,7 +167,10 @@ async fn refused_attempts_of_a_minute_become_one_event_with_a_counter() {
     let browser = Some("test browser".to_owned());
     assert_eq!(rows.len(), 2, "{rows:?}");
     assert_eq!((rows[0].0.clone(), rows[0].3.as_str(), rows[0].4), (Some(user.to_string()), "forbidden", 4));
-    assert_eq!((rows[0].2.as_str(), &rows[0].5, &rows[0].6), ("GET /audit/events", &"denied".to_owned(), &browser));
+    assert_eq!(
+        (rows[0].2.as_str(), &rows[0].5, &rows[0].6),
+        ("GET /audit/events", &"denied".to_owned(), &browser)
+    );
     assert_eq!((rows[1].1.clone(), rows[1].3.as_str(), rows[1].4), (foreign.to_string(), "not_found", 2));
     assert_eq!(app.count("SELECT count(*) FROM audit_denied").await, 0);
 }
@@ -179,7 +182,7 @@ async fn refusal_for_want_of_a_licence_is_recorded() {
     let admin = app.person(Role::OrgAdmin).await;
     app.licence(ctops_slice::licence::Tier::Community);
     assert_eq!(app.get(&admin, "/audit/events").await.code(403), "feature_not_licensed");
-    app.clock.advance(Duration::from_secs(120));
+    app.clock.advance(TimeDelta::seconds(120));
     app.run("audit_denied").await;
     let refused = "SELECT count(*) FROM audit_events WHERE reason_code = 'feature_not_licensed'";
     assert_eq!(app.count(refused).await, 1);

@@ -1,7 +1,6 @@
 //! Retention, hold, pruning, partitions.
 
-use std::time::Duration;
-
+use chrono::TimeDelta;
 use ctops_audit::chain::{signing_key, verify};
 use ctops_base::Role;
 use ctops_slice::licence::Tier;
@@ -10,7 +9,7 @@ use serde_json::json;
 
 use crate::support::App;
 
-const DAY: u64 = 86_400;
+const DAY: i64 = 86_400;
 
 async fn events(app: &App) -> i64 {
     app.count("SELECT count(*) FROM audit_events WHERE action = 'host.updated'").await
@@ -28,11 +27,11 @@ async fn pruning_removes_what_is_over_and_the_rest_stays_verifiable() {
     let admin = app.person(Role::OrgAdmin).await;
     put(&app, &admin, 40, None).await.expect(200);
     app.write_many(5).await;
-    app.clock.advance(Duration::from_secs(20 * DAY));
+    app.clock.advance(TimeDelta::seconds(20 * DAY));
     app.write_many(4).await;
     app.run("audit_prune").await;
     assert_eq!(events(&app).await, 9, "nothing is old enough");
-    app.clock.advance(Duration::from_secs(21 * DAY));
+    app.clock.advance(TimeDelta::seconds(21 * DAY));
     app.run("audit_prune").await;
     assert_eq!(events(&app).await, 4);
     let signed = "SELECT count(*) FROM audit_checkpoints WHERE kind = 'prune' AND events = 6";
@@ -41,7 +40,7 @@ async fn pruning_removes_what_is_over_and_the_rest_stays_verifiable() {
     assert_eq!(app.count(pruned).await, 1);
     app.seal().await;
     let key = signing_key(&app.deps.seal).public_key();
-    let now = app.clock.now() + chrono::TimeDelta::hours(1);
+    let now = app.clock.now() + TimeDelta::hours(1);
     let check = || verify(app.pool(), app.org, (start_time(), now), &key, now);
     let report = check().await.unwrap();
     assert!(report.is_intact(), "{report:?}");
@@ -56,7 +55,7 @@ async fn chain_that_was_pruned_to_its_end_goes_on_where_it_ended() {
     let app = App::new().await;
     app.licence(Tier::Community);
     app.write_many(3).await;
-    app.clock.advance(Duration::from_secs(100 * DAY));
+    app.clock.advance(TimeDelta::seconds(100 * DAY));
     app.run("audit_prune").await;
     assert_eq!(app.count("SELECT count(*) FROM audit_chain").await, 0);
     app.write_many(1).await;
@@ -64,7 +63,7 @@ async fn chain_that_was_pruned_to_its_end_goes_on_where_it_ended() {
         sqlx::query_scalar("SELECT seq FROM audit_chain ORDER BY seq").fetch_all(app.pool()).await.unwrap();
     assert_eq!(seqs, [4, 5], "the event about pruning and the new one");
     let key = signing_key(&app.deps.seal).public_key();
-    let now = app.clock.now() + chrono::TimeDelta::hours(1);
+    let now = app.clock.now() + TimeDelta::hours(1);
     let report = verify(app.pool(), app.org, (start_time(), now), &key, now).await.unwrap();
     assert!(report.is_intact(), "{report:?}");
 }
@@ -75,16 +74,16 @@ async fn community_keeps_90_days_but_a_lapse_loses_nothing() {
     let app = App::new().await;
     app.licence(Tier::Community);
     app.write_many(1).await;
-    app.clock.advance(Duration::from_secs(89 * DAY));
+    app.clock.advance(TimeDelta::seconds(89 * DAY));
     app.run("audit_prune").await;
     assert_eq!(events(&app).await, 1);
     app.licence(Tier::Pro);
     app.run("audit_prune").await;
     app.licence(Tier::Community);
-    app.clock.advance(Duration::from_secs(100 * DAY));
+    app.clock.advance(TimeDelta::seconds(100 * DAY));
     app.run("audit_prune").await;
     assert_eq!(events(&app).await, 1, "it was licensed once: 365 days stay promised");
-    app.clock.advance(Duration::from_secs(200 * DAY));
+    app.clock.advance(TimeDelta::seconds(200 * DAY));
     app.run("audit_prune").await;
     assert_eq!(events(&app).await, 0);
 }
@@ -97,7 +96,7 @@ async fn hold_stops_pruning_until_it_is_lifted() {
     let set = put(&app, &admin, 30, Some("case 17")).await.expect(200);
     assert_eq!(set["legal_hold"]["reason"], "case 17");
     app.write_many(1).await;
-    app.clock.advance(Duration::from_secs(60 * DAY));
+    app.clock.advance(TimeDelta::seconds(60 * DAY));
     app.run("audit_prune").await;
     assert_eq!(events(&app).await, 1);
     let direct = sqlx::query("SELECT audit_prune($1, 1)").bind(app.org).execute(app.pool()).await;
@@ -148,8 +147,10 @@ async fn settings_are_checked_audited_and_for_administrators() {
     }
     put(&app, &admin, 3650, Some("case 17")).await.expect(200);
     put(&app, &admin, 3650, Some("case 17")).await.expect(200);
-    let actions: Vec<String> =
-        sqlx::query_scalar("SELECT action FROM audit_events ORDER BY id").fetch_all(app.pool()).await.unwrap();
+    let actions: Vec<String> = sqlx::query_scalar("SELECT action FROM audit_events ORDER BY id")
+        .fetch_all(app.pool())
+        .await
+        .unwrap();
     assert_eq!(actions, ["retention.changed", "audit.hold_set"], "saving the same changes nothing");
     let engineer = app.person(Role::Engineer).await;
     put(&app, &engineer, 30, None).await.code(403);
@@ -159,7 +160,7 @@ async fn settings_are_checked_audited_and_for_administrators() {
 async fn partitions_are_made_for_what_waits_and_for_the_coming_months() {
     let app = App::new().await;
     app.write_many(1).await;
-    app.clock.advance(Duration::from_secs(70 * DAY));
+    app.clock.advance(TimeDelta::seconds(70 * DAY));
     app.write_many(1).await;
     app.run("audit_partitions").await;
     app.run("audit_partitions").await;

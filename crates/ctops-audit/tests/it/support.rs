@@ -185,7 +185,7 @@ impl App {
     /// Writes so many events of the organisation, a second apart, and seals them.
     pub(crate) async fn write_many(&self, count: usize) {
         for n in 0..count {
-            self.clock.advance(Duration::from_secs(1));
+            self.clock.advance(TimeDelta::seconds(1));
             let event = AuditEvent::by(By::System, Some(self.org), "host.updated", "host")
                 .on(n)
                 .because("test")

@@ -1,14 +1,13 @@
 //! The list, one event, own sign-ins, and who may see what.
 
-use std::net::IpAddr;
-use std::time::Duration;
-
+use chrono::TimeDelta;
 use ctops_base::Role;
 use ctops_slice::audit::context::within;
 use ctops_slice::audit::{AuditEvent, By, RequestContext};
 use ctops_slice::licence::Tier;
 use ctops_testkit::{a_host, a_organisation};
 use serde_json::{Value, json};
+use std::net::IpAddr;
 use uuid::Uuid;
 
 use crate::support::App;
@@ -32,11 +31,12 @@ async fn filters_find_what_they_name_alone_and_together() {
         AuditEvent::by(By::User(ada), Some(app.org), action, "host").on("h1").summary(summary)
     };
     app.write(event("host.updated", "one 100%").from_ip(IpAddr::from([10, 0, 0, 1]))).await;
-    app.clock.advance(Duration::from_secs(60));
+    app.clock.advance(TimeDelta::seconds(60));
     let context = RequestContext { request_id: Some("req-aaaaaaaa".into()), ..RequestContext::default() };
     within(context, app.write(event("host.deleted", "two").failed("busy"))).await;
-    app.clock.advance(Duration::from_secs(60));
-    app.write(AuditEvent::by(By::System, Some(app.org), "check.created", "check").on("c1").summary("three")).await;
+    app.clock.advance(TimeDelta::seconds(60));
+    app.write(AuditEvent::by(By::System, Some(app.org), "check.created", "check").on("c1").summary("three"))
+        .await;
     let other = a_organisation(app.pool()).await;
     app.write(AuditEvent::by(By::System, Some(other), "host.updated", "host").summary("foreign")).await;
     for (query, expected) in [
@@ -116,13 +116,13 @@ async fn event_opens_with_difference_target_chain_and_neighbours() {
         AuditEvent::by(By::User(ada), Some(app.org), "host.updated", "host").on(host.id).summary(summary)
     };
     within(context("req-11111111"), app.write(event("earlier"))).await;
-    app.clock.advance(Duration::from_secs(60));
+    app.clock.advance(TimeDelta::seconds(60));
     let difference = event("middle").change(Some(json!({"a": 1})), Some(json!({"a": 2})));
     within(context("req-22222222"), app.write(difference)).await;
     within(context("req-22222222"), app.write(event("sibling"))).await;
-    app.clock.advance(Duration::from_secs(60));
+    app.clock.advance(TimeDelta::seconds(60));
     within(context("req-33333333"), app.write(event("later"))).await;
-    app.clock.advance(Duration::from_secs(25 * 3600));
+    app.clock.advance(TimeDelta::seconds(25 * 3600));
     within(context("req-44444444"), app.write(event("next day"))).await;
     app.seal().await;
     let id: Uuid = sqlx::query_scalar("SELECT id FROM audit_events WHERE summary = 'middle'")
@@ -157,10 +157,11 @@ async fn without_a_licence_events_are_kept_and_only_own_sign_ins_are_shown() {
     app.licence(Tier::Community);
     let signed_in = AuditEvent::by(By::User(user), Some(app.org), "auth.login.succeeded", "session");
     app.write(signed_in.summary("signed in").from_ip(IpAddr::from([192, 0, 2, 3]))).await;
-    app.clock.advance(Duration::from_secs(1));
+    app.clock.advance(TimeDelta::seconds(1));
     let failed = AuditEvent::by(By::Anonymous, Some(app.org), "auth.login.failed", "user").on(user);
     app.write(failed.summary("wrong password").failed("wrong_password")).await;
-    app.write(AuditEvent::by(By::User(user), Some(app.org), "host.updated", "host").summary("no sign-in")).await;
+    app.write(AuditEvent::by(By::User(user), Some(app.org), "host.updated", "host").summary("no sign-in"))
+        .await;
     let foreign = AuditEvent::by(By::User(Uuid::new_v4()), Some(app.org), "auth.login.succeeded", "session");
     app.write(foreign.summary("somebody else")).await;
     for path in ["/audit/events", "/audit/actions", "/audit/settings", "/audit/forwarders"] {
@@ -173,7 +174,10 @@ async fn without_a_licence_events_are_kept_and_only_own_sign_ins_are_shown() {
     }
     let own = app.get(&reader, "/me/sign-ins").await.expect(200);
     assert_eq!(summaries(&own), ["wrong password", "signed in"]);
-    assert_eq!((&own["items"][0]["outcome"], &own["items"][1]["ip"]), (&json!("failed"), &json!("192.0.2.3")));
+    assert_eq!(
+        (&own["items"][0]["outcome"], &own["items"][1]["ip"]),
+        (&json!("failed"), &json!("192.0.2.3"))
+    );
     app.licence(Tier::Pro);
     assert_eq!(found(&app, &admin, "").await.len(), 4, "everything that was written meanwhile");
 }

@@ -39,7 +39,12 @@ pub struct RequestContext {
 
 impl RequestContext {
     /// The context of a request.
-    pub fn new(request_id: &str, ip: Option<IpAddr>, user_agent: Option<&str>, actor: Option<&Actor>) -> Self {
+    pub fn new(
+        request_id: &str,
+        ip: Option<IpAddr>,
+        user_agent: Option<&str>,
+        actor: Option<&Actor>,
+    ) -> Self {
         let mut context = Self {
             ip,
             user_agent: user_agent.map(|text| redact::text(text, USER_AGENT_BYTES).into_owned()),

@@ -19,16 +19,51 @@ const MAX_DEPTH: usize = 16;
 
 /// Words in the name of a field whose value is a secret.
 const SECRET_WORDS: [&str; 17] = [
-    "password", "passwd", "passphrase", "secret", "secrets", "token", "tokens", "authorization", "cookie",
-    "credential", "credentials", "private", "assertion", "seed", "apikey", "otp", "pem",
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "secrets",
+    "token",
+    "tokens",
+    "authorization",
+    "cookie",
+    "credential",
+    "credentials",
+    "private",
+    "assertion",
+    "seed",
+    "apikey",
+    "otp",
+    "pem",
 ];
 /// Words before `key` that make it one that must stay secret.
 const SECRET_KEYS: [&str; 9] =
     ["api", "private", "licence", "license", "signing", "encryption", "access", "install", "session"];
 /// Last words of names that only speak about a secret.
 const HARMLESS_ENDINGS: [&str; 22] = [
-    "id", "ids", "label", "hint", "prefix", "suffix", "at", "count", "status", "name", "days", "hours", "length",
-    "fingerprint", "sha256", "type", "kind", "by", "mode", "required", "policy", "method",
+    "id",
+    "ids",
+    "label",
+    "hint",
+    "prefix",
+    "suffix",
+    "at",
+    "count",
+    "status",
+    "name",
+    "days",
+    "hours",
+    "length",
+    "fingerprint",
+    "sha256",
+    "type",
+    "kind",
+    "by",
+    "mode",
+    "required",
+    "policy",
+    "method",
 ];
 /// Beginnings of our own secrets.
 const TOKEN_BEGINNINGS: [&str; 4] = ["tok_", "ctops_pat_", "ctops_svc_", "ctops_"];
@@ -163,21 +198,25 @@ fn clean_text(text: &str) -> Cow<'_, str> {
     }
     let suspicious = ["eyJ", "tok_", "ctops_", "://", "earer "].iter().any(|sign| text.contains(sign));
     if !suspicious {
-        return if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) };
+        return if text.contains('\0') {
+            Cow::Owned(text.replace('\0', "\u{fffd}"))
+        } else {
+            Cow::Borrowed(text)
+        };
     }
+    let is_edge = |c: char| c.is_whitespace() || c == '\0' || ['"', '\'', '<', '>', ','].contains(&c);
     let mut out = String::with_capacity(text.len());
     let mut after_bearer = false;
-    for word in text.split_inclusive(|c: char| c.is_whitespace() || ['"', '\'', '<', '>', ','].contains(&c)) {
-        let bare = word.trim_end_matches(|c: char| c.is_whitespace() || ['"', '\'', '<', '>', ','].contains(&c));
-        let tail = &word[bare.len()..];
-        if (after_bearer && !bare.is_empty()) || looks_secret(bare) {
+    for word in text.split_inclusive(is_edge) {
+        let bare = word.trim_end_matches(is_edge);
+        if after_bearer && !bare.is_empty() {
             out.push_str(REDACTED);
         } else if bare.contains("://") {
             out.push_str(&clean_url(bare));
         } else {
-            out.push_str(bare);
+            clean_word(bare, &mut out);
         }
-        out.push_str(tail);
+        out.push_str(&word[bare.len()..]);
         if !bare.is_empty() {
             after_bearer = bare.eq_ignore_ascii_case("bearer");
         }
@@ -185,9 +224,18 @@ fn clean_text(text: &str) -> Cow<'_, str> {
     Cow::Owned(out.replace('\0', "\u{fffd}"))
 }
 
+/// Writes a word without tokens in it, as in `key=tok_…` and `(tok_…)`.
+fn clean_word(word: &str, out: &mut String) {
+    let is_edge = |c: char| !c.is_ascii_alphanumeric() && !"-_.".contains(c);
+    for part in word.split_inclusive(is_edge) {
+        let bare = part.trim_end_matches(is_edge);
+        out.push_str(if looks_secret(bare.trim_end_matches('.')) { REDACTED } else { bare });
+        out.push_str(&part[bare.len()..]);
+    }
+}
+
 fn looks_secret(word: &str) -> bool {
-    let is_signed_token =
-        word.starts_with("eyJ") && word.len() > 40 && word.split('.').count() == 3;
+    let is_signed_token = word.starts_with("eyJ") && word.len() > 40 && word.split('.').count() == 3;
     let is_own = TOKEN_BEGINNINGS.iter().any(|start| {
         word.strip_prefix(start).is_some_and(|rest| {
             rest.len() >= TOKEN_BYTES && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
@@ -208,7 +256,9 @@ fn clean_url(url: &str) -> String {
     let secret_paths = ["/services/", "/bot", "/webhook", "/hooks/", "/api/webhooks"];
     let (bare, query) = path.find(['?', '#']).map_or((path, ""), |at| path.split_at(at));
     let long_part = bare.split('/').any(|part| {
-        part.len() >= 24 && part.bytes().any(|b| b.is_ascii_digit()) && part.bytes().any(|b| b.is_ascii_alphabetic())
+        part.len() >= 24
+            && part.bytes().any(|b| b.is_ascii_digit())
+            && part.bytes().any(|b| b.is_ascii_alphabetic())
     });
     let path = if secret_paths.iter().any(|start| bare.contains(start)) || long_part && !is_id(bare) {
         format!("/{REDACTED}")
@@ -237,7 +287,9 @@ mod tests {
             "has_password": true, "password_min_length": 12, "token_id": "7", "public_key": "visible",
             "tags": [{"key": "env", "value": "prod"}], "empty_password": "", "key_fingerprint": "SHA256:ab",
         }));
-        for name in ["bind_password", "clientSecret", "api_key", "private_key_pem", "token", "recovery_tokens"] {
+        for name in
+            ["bind_password", "clientSecret", "api_key", "private_key_pem", "token", "recovery_tokens"]
+        {
             assert_eq!(cleaned[name], REDACTED, "{name}");
         }
         assert_eq!(cleaned["nested"]["smtp"][0], json!({"Password": REDACTED, "host": "mail"}));
@@ -245,7 +297,10 @@ mod tests {
         assert_eq!(cleaned["password_min_length"], 12);
         assert_eq!((&cleaned["token_id"], &cleaned["public_key"]), (&json!("7"), &json!("visible")));
         assert_eq!(cleaned["tags"][0], json!({"key": "env", "value": "prod"}));
-        assert_eq!((&cleaned["empty_password"], &cleaned["key_fingerprint"]), (&json!(""), &json!("SHA256:ab")));
+        assert_eq!(
+            (&cleaned["empty_password"], &cleaned["key_fingerprint"]),
+            (&json!(""), &json!("SHA256:ab"))
+        );
     }
 
     /// Spec: audit-log 5
@@ -261,6 +316,7 @@ mod tests {
             ("https://a.example.com/in?sig=1".to_owned(), "https://a.example.com/in?[redacted]"),
             ("-----BEGIN PRIVATE KEY-----\nMC4\n".to_owned(), REDACTED),
             ("https://a.example.com/hosts".to_owned(), "https://a.example.com/hosts"),
+            ("(key=tok_0123456789abcdef0123)\0".to_owned(), "(key=[redacted])\u{fffd}"),
             ("tok_short and a\0b".to_owned(), "tok_short and a\u{fffd}b"),
         ] {
             assert_eq!(text(&given, 500), kept);
