@@ -12,6 +12,7 @@
 //! | [`organisations`] | making, changing and deleting organisations; going from one to another | `organisations` |
 //! | [`users`] | people, their roles and states; the only way memberships are written | `memberships`, `membership_changes` |
 //! | [`teams`] | teams, their members and host groups, scoping | `teams`, `team_members`, `team_host_groups` |
+//! | [`invitations`] | how people become members by a link | `invitations`, `user_host_scopes` |
 //! | [`external`] | identities of directories and identity providers | `external_identities`, `link_confirmations` |
 //!
 //! [`accounts`] reads people and organisations for everybody; [`passwords`] holds the password rule and the hashing.
@@ -29,6 +30,7 @@ mod access;
 pub mod accounts;
 pub mod api_keys;
 pub mod external;
+pub mod invitations;
 pub mod organisations;
 pub mod passkeys;
 pub mod passwords;
@@ -64,6 +66,7 @@ pub fn slices(deps: Deps) -> Vec<Slice> {
     declared.extend_from_slice(organisations::PERMISSIONS);
     declared.extend_from_slice(users::PERMISSIONS);
     declared.extend_from_slice(teams::PERMISSIONS);
+    declared.extend_from_slice(invitations::PERMISSIONS);
     declared.extend_from_slice(second_factor::PERMISSIONS);
     declared.extend_from_slice(api_keys::PERMISSIONS);
     let declared = sessions::DeclaredPermissions::new(declared);
@@ -73,6 +76,7 @@ pub fn slices(deps: Deps) -> Vec<Slice> {
         passwords: deps.passwords.clone(),
         external: deps.reauthenticate.into(),
     };
+    let invitations = invitations::slice(deps.passwords.clone());
     let sign_in = sign_in::SignInDeps { passwords: deps.passwords, declared: declared.clone() };
     vec![
         setup::slice(sign_in.clone()),
@@ -86,5 +90,6 @@ pub fn slices(deps: Deps) -> Vec<Slice> {
         organisations::slice(),
         users::slice(),
         teams::slice(),
+        invitations,
     ]
 }

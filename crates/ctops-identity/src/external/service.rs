@@ -199,7 +199,11 @@ pub(super) async fn list(state: &AppState, actor: &Actor) -> Result<Vec<LinkedId
 }
 
 /// What a token would link, for the page that asks.
-pub(super) async fn preview(state: &AppState, actor: &Actor, token: &Secret) -> Result<Confirmation, Problem> {
+pub(super) async fn preview(
+    state: &AppState,
+    actor: &Actor,
+    token: &Secret,
+) -> Result<Confirmation, Problem> {
     let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
     find_confirmation(state, &mut tx, actor, token).await
 }
@@ -253,9 +257,11 @@ async fn join(tx: &mut Tx<'_>, confirmation: &Confirmation, now: DateTime<Utc>) 
     if let Some(member) = member {
         return match member.state {
             MemberState::Active | MemberState::Pending => Ok(()),
-            MemberState::Deactivated | MemberState::Removed => {
-                Err(Problem::new(ProblemKind::Forbidden, "forbidden", "you are no member of the organisation"))
-            }
+            MemberState::Deactivated | MemberState::Removed => Err(Problem::new(
+                ProblemKind::Forbidden,
+                "forbidden",
+                "you are no member of the organisation",
+            )),
         };
     }
     membership::check_room(tx, confirmation.org_id).await?;

@@ -202,7 +202,9 @@ pub(super) async fn update_organisation(
     let logo = match input.logo {
         None => None,
         Some(None) => Some(None),
-        Some(Some(text)) => Some(Some(Logo::parse(&text).map_err(|problem| Problem::invalid(vec![problem]))?)),
+        Some(Some(text)) => {
+            Some(Some(Logo::parse(&text).map_err(|problem| Problem::invalid(vec![problem]))?))
+        }
     };
     let patch = OrganisationPatch { name: input.name, slug: input.slug, time_zone: input.time_zone, logo };
     service::update(&state, &actor, id, patch).await?;

@@ -46,7 +46,8 @@ impl Logo {
     /// # Errors
     /// `invalid`, `too_long`, on the field `logo`.
     pub(super) fn parse(text: &str) -> Result<Self, FieldProblem> {
-        let problem = |code, message: &str| FieldProblem { path: "logo".to_owned(), code, message: message.to_owned() };
+        let problem =
+            |code, message: &str| FieldProblem { path: "logo".to_owned(), code, message: message.to_owned() };
         if text.len() > MAX_LOGO_BYTES * 4 / 3 + 4 {
             return Err(problem("too_long", "has more than 64 KiB"));
         }
@@ -85,7 +86,8 @@ pub(super) struct OrganisationPatch {
 /// # Errors
 /// `too_long`, `invalid`, on the field `slug`.
 pub(super) fn check_slug(text: &str) -> Result<String, FieldProblem> {
-    let problem = |code, message: &str| FieldProblem { path: "slug".to_owned(), code, message: message.to_owned() };
+    let problem =
+        |code, message: &str| FieldProblem { path: "slug".to_owned(), code, message: message.to_owned() };
     if text.len() > MAX_SLUG_CHARS {
         return Err(problem("too_long", "has more than 63 characters"));
     }

@@ -108,7 +108,8 @@ fn slug_taken() -> Problem {
         code: "already_exists",
         message: "is taken by another organisation".to_owned(),
     };
-    Problem::new(ProblemKind::Conflict, "already_exists", "the address name is taken").with_fields(vec![field])
+    Problem::new(ProblemKind::Conflict, "already_exists", "the address name is taken")
+        .with_fields(vec![field])
 }
 
 async fn check_time_zone(tx: &mut Tx<'_>, name: &str) -> Result<(), Problem> {

@@ -18,7 +18,7 @@ use ctops_slice::{Access, Permission, Slice};
 use utoipa_axum::routes;
 
 pub(crate) use model::Proof;
-pub(crate) use service::{Factors, accept, factors_of};
+pub(crate) use service::{Factors, accept, clear, factors_of};
 
 /// Take another person's second factor away.
 pub static MFA_RESET: Permission = Permission {

@@ -234,9 +234,7 @@ pub(super) async fn reset(state: &AppState, actor: &Actor, user_id: Uuid) -> Res
         return Err(Problem::wrong_state("your own second factor is removed on your security page"));
     }
     let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
-    store::delete_seed(&mut tx, user_id).await.map_err(Problem::internal)?;
-    store::delete_recovery_codes(&mut tx, user_id).await.map_err(Problem::internal)?;
-    passkeys::delete_all_of(&mut tx, user_id).await?;
+    clear(&mut tx, user_id).await?;
     sessions::end_sessions_of(&mut tx, user_id, None, "the second factor was reset", now).await?;
     let event = AuditEvent::by_actor(actor, "auth.mfa.reset", "user")
         .on(user_id)
@@ -244,6 +242,13 @@ pub(super) async fn reset(state: &AppState, actor: &Actor, user_id: Uuid) -> Res
     audit::append(&mut tx, &event, now).await.map_err(Problem::internal)?;
     mail::send(&mut tx, &state.seal, &reset_notice(actor, address), now).await.map_err(Problem::internal)?;
     tx.commit().await.map_err(Problem::internal)
+}
+
+/// Takes every second factor of an account away; the caller records why.
+pub(crate) async fn clear(tx: &mut Tx<'_>, user_id: Uuid) -> Result<(), Problem> {
+    store::delete_seed(tx, user_id).await.map_err(Problem::internal)?;
+    store::delete_recovery_codes(tx, user_id).await.map_err(Problem::internal)?;
+    passkeys::delete_all_of(tx, user_id).await
 }
 
 fn reset_notice(actor: &Actor, to: String) -> Mail {

@@ -9,14 +9,17 @@ use super::model::{Account, PendingRow};
 
 type AccountRow = (Uuid, Uuid, Option<String>, bool, bool);
 
-/// The account with this folded address, in the organisation it joined first.
+/// The account with this folded address, in the organisation it joined first of those that let it in. An account that
+/// none lets in is deactivated.
 pub(super) async fn find_account(pool: &Pool, email: &str) -> Result<Option<Account>, sqlx::Error> {
     let row: Option<AccountRow> = sqlx::query_as(
-        "SELECT u.id, m.org_id, u.password_hash, u.email_verified_at IS NOT NULL, u.active
+        "SELECT u.id, m.org_id, u.password_hash, u.email_verified_at IS NOT NULL,
+                u.active AND m.state IN ('active', 'pending') AND o.deleted_at IS NULL AS lets_in
          FROM users u
          JOIN memberships m ON m.user_id = u.id
-         WHERE lower(u.email) = $1 AND u.deleted_at IS NULL
-         ORDER BY m.created_at, m.org_id
+         JOIN organisations o ON o.id = m.org_id
+         WHERE lower(u.email) = $1 AND u.deleted_at IS NULL AND u.kind = 'person'
+         ORDER BY lets_in DESC, m.created_at, m.org_id
          LIMIT 1",
     )
     .bind(email)

@@ -78,7 +78,8 @@ impl TeamPatch {
             *name = name.trim().to_owned();
             let chars = name.chars().count();
             if chars == 0 || chars > MAX_NAME_CHARS || name.chars().any(is_hostile) {
-                problems.push(problem("name", format!("has {chars} characters, needs 1 to {MAX_NAME_CHARS}")));
+                problems
+                    .push(problem("name", format!("has {chars} characters, needs 1 to {MAX_NAME_CHARS}")));
             }
         }
         if let Some(description) = &mut self.description {

@@ -96,7 +96,12 @@ struct Change<'a> {
 
 impl<'a> Change<'a> {
     /// Begins a change that concerns the members of the team and `others`.
-    async fn begin(state: &AppState, grant: &Grant, id: Uuid, others: &[Uuid]) -> Result<Change<'a>, Problem> {
+    async fn begin(
+        state: &AppState,
+        grant: &Grant,
+        id: Uuid,
+        others: &[Uuid],
+    ) -> Result<Change<'a>, Problem> {
         let mut tx = begin(state, grant).await?;
         if !store::lock(&mut tx, grant, id).await.map_err(Problem::internal)? {
             return Err(not_found());
@@ -155,7 +160,12 @@ pub(super) async fn update(
 }
 
 /// Deletes a team.
-pub(super) async fn delete(state: &AppState, actor: &Actor, id: Uuid, confirmed: bool) -> Result<(), Problem> {
+pub(super) async fn delete(
+    state: &AppState,
+    actor: &Actor,
+    id: Uuid,
+    confirmed: bool,
+) -> Result<(), Problem> {
     let grant = actor.grant(&TEAMS_MANAGE)?;
     let before = get(state, actor, id).await?.team;
     let mut change = Change::begin(state, &grant, id, &[]).await?;

@@ -383,11 +383,7 @@ pub(super) async fn set_host_groups(
 
 /// The scopes of those of these people who can be scoped: their own groups and those of their scoping teams
 /// (users-teams-rbac 12, 16).
-pub(super) async fn scopes(
-    tx: &mut Tx<'_>,
-    org_id: Uuid,
-    user_ids: &[Uuid],
-) -> Result<Scopes, sqlx::Error> {
+pub(super) async fn scopes(tx: &mut Tx<'_>, org_id: Uuid, user_ids: &[Uuid]) -> Result<Scopes, sqlx::Error> {
     let rows: Vec<(Uuid, Vec<Uuid>)> = sqlx::query_as(
         "SELECT m.user_id,
                 ARRAY(SELECT us.group_id

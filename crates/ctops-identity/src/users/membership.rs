@@ -225,7 +225,10 @@ mod tests {
     fn rights_are_lost_with_the_state_or_any_role() {
         use MemberState::{Active, Deactivated, Removed};
         let engineer = member(Active, &[Role::Engineer]);
-        assert!(loses_rights(&engineer, &member(Active, &[Role::OrgAdmin])), "another role is not a superset");
+        assert!(
+            loses_rights(&engineer, &member(Active, &[Role::OrgAdmin])),
+            "another role is not a superset"
+        );
         assert!(loses_rights(&engineer, &member(Deactivated, &[Role::Engineer])));
         assert!(loses_rights(&engineer, &member(Removed, &[Role::Engineer])));
         assert!(!loses_rights(&engineer, &member(Active, &[Role::Engineer, Role::OrgAdmin])));

@@ -12,6 +12,7 @@
 //! - Nobody grants or takes a role stronger than their own strongest one; so only a super_admin makes a super_admin.
 //! - Who loses rights loses every session in the same transaction.
 
+mod emergency;
 mod http;
 pub(crate) mod membership;
 mod model;
@@ -24,6 +25,9 @@ use ctops_base::Role;
 use ctops_slice::{Access, Permission, Slice};
 use utoipa_axum::routes;
 
+pub use emergency::{
+    CreatedSuperAdmin, clear_second_factor, create_super_admin, promote_super_admin, unlock_account,
+};
 pub(crate) use model::{may_grant, parse_role_names};
 pub(crate) use service::roles_now;
 

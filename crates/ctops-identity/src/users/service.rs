@@ -9,9 +9,7 @@ use ctops_slice::{Actor, AppState};
 use uuid::Uuid;
 
 use super::membership::{self, Cause, MemberState, Membership, RolesFrom};
-use super::model::{
-    HistoryRow, MAX_REASON_CHARS, UserFilter, UserPatch, UserRow, judge, last_super_admin,
-};
+use super::model::{HistoryRow, MAX_REASON_CHARS, UserFilter, UserPatch, UserRow, judge, last_super_admin};
 use super::{USERS_MANAGE, USERS_READ, store};
 
 /// One page of people.
@@ -142,11 +140,7 @@ pub(crate) async fn roles_now(tx: &mut Tx<'_>, actor: &Actor) -> Result<BTreeSet
 }
 
 /// Refuses a change that leaves the organisation without an active super_admin.
-async fn keep_a_super_admin(
-    tx: &mut Tx<'_>,
-    before: &Membership,
-    after: &Membership,
-) -> Result<(), Problem> {
+async fn keep_a_super_admin(tx: &mut Tx<'_>, before: &Membership, after: &Membership) -> Result<(), Problem> {
     if !before.is_active_super_admin() || after.is_active_super_admin() {
         return Ok(());
     }

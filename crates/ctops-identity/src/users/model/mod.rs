@@ -164,7 +164,11 @@ impl UserPatch {
             }
         }
         if after.state == Active && after.roles.is_empty() {
-            return Err(Problem::invalid_field("roles", "required", "an active member has at least one role"));
+            return Err(Problem::invalid_field(
+                "roles",
+                "required",
+                "an active member has at least one role",
+            ));
         }
         Ok(after)
     }

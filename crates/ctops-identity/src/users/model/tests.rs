@@ -95,7 +95,10 @@ fn role_names_are_read_with_the_alias_and_others_refused() {
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         parse_role_names("roles", &names).map_err(|problem| problem.code)
     };
-    assert_eq!(parse(&["engineer", "engineer", "instance_admin"]), Ok([Role::Engineer, Role::OrgAdmin].into()));
+    assert_eq!(
+        parse(&["engineer", "engineer", "instance_admin"]),
+        Ok([Role::Engineer, Role::OrgAdmin].into())
+    );
     assert_eq!(parse(&[]), Err("required"));
     for bad in ["Super_Admin", "root", "", "super_admin "] {
         assert_eq!(parse(&["read_only", bad]), Err("invalid"), "{bad:?}");
