@@ -11,26 +11,30 @@ use ctops_fleet::bulk_delete::AdminKey;
 use ctops_fleet::releases::ReleaseDeps;
 use ctops_identity::sessions::SessionAuthenticator;
 use ctops_ingest::tls::TlsMaterial;
+use ctops_licensing::Licensing;
 use ctops_pg::notify::Notifications;
 use ctops_proto::release::{BUILT_IN_KEY, parse_key};
 use ctops_slice::AppState;
 use ctops_slice::events::EventHub;
-use ctops_slice::licence::GivenEntitlements;
+use ctops_slice::Entitlements;
 use ctops_slice::state::Installation;
 use ctops_telemetry::{MetricsPage, init_metrics};
 
 use crate::certificates::{CertificateKeeper, CertificateSources, Certificates};
-use crate::composition::{Composition, Parts};
-use crate::outgoing::egress_options;
+use crate::composition::{Composition, Parts, SettingsParts};
+use crate::facts::{self, ProcessFacts};
+use crate::outgoing::{egress_options, licence_verifiers};
 use crate::queue::{self, ServerQueue};
 use crate::roles::ServerRole;
+use crate::serve::host_name;
 use crate::settings::Settings;
 use crate::storage::Storage;
 use crate::tls::ShownCertificate;
 use crate::web_pin::WebPin;
 
 /// Channels of the database that this process listens on.
-const CHANNELS: [&str; 2] = [ctops_pg::notify::AGENTS, ctops_pg::notify::CHANGES];
+const CHANNELS: [&str; 3] =
+    [ctops_pg::notify::AGENTS, ctops_pg::notify::CHANGES, ctops_pg::notify::LICENCES];
 
 /// The parts, not running yet.
 pub struct Assembly {
@@ -44,6 +48,8 @@ pub struct Assembly {
     pub agents: AgentDeps,
     /// The slices.
     pub composition: Composition,
+    /// Licences of all organisations.
+    pub licensing: Licensing,
     /// What handlers reach.
     pub state: AppState,
     /// The queue; none when the role has no use for it.
@@ -79,6 +85,11 @@ impl Assembly {
         }
         let parts = (present, Arc::clone(&installation), Arc::clone(&pin));
         let certificates = listeners(settings, role, sources, parts, &trust, &clock)?;
+        let seal =
+            Arc::new(InstallKey::from_base64(&key.to_base64()).context("reading the install key")?);
+        let verifiers = licence_verifiers(settings).context("reading the key that licences are verified with")?;
+        let licensing = Licensing::new(pool.clone(), clock.clone(), Arc::clone(&seal), verifiers);
+        let entitlements: Arc<dyn Entitlements> = Arc::new(licensing.clone());
         let agents = AgentDeps {
             pool: pool.clone(),
             clock: clock.clone(),
@@ -88,9 +99,9 @@ impl Assembly {
                 per_source_and_token: limit(settings, "CT_OPS_REGISTER_PER_TOKEN"),
             },
             releases: releases(settings)?,
+            entitlements: Arc::clone(&entitlements),
         };
-        let seal =
-            Arc::new(InstallKey::from_base64(&key.to_base64()).context("reading the install key")?);
+        let egress = Egress::new(pool.clone(), egress_options(settings));
         let mut composition = Composition::new(Parts {
             pool: pool.clone(),
             clock: clock.clone(),
@@ -101,6 +112,11 @@ impl Assembly {
                 .secret("CT_OPS_LOADTEST_ADMIN_KEY")
                 .map(|key| AdminKey::new(key.expose())),
             install_key: Arc::clone(&seal),
+            entitlements: Arc::clone(&entitlements),
+            egress: egress.clone(),
+            licensing: licensing.clone(),
+            revocation_url: settings.values.text("LICENCE_REVOCATION_URL").map(str::to_owned),
+            settings: settings_parts(settings, &metrics),
         });
         composition.agent_work.push(pin);
         let queue = match role.needs_queue() {
@@ -120,10 +136,20 @@ impl Assembly {
             authenticator: Arc::new(SessionAuthenticator::new(pool.clone(), clock, &installation)),
             installation,
             seal,
-            entitlements: Arc::new(GivenEntitlements::default()),
-            egress: Egress::new(pool, egress_options(settings)),
+            entitlements,
+            egress,
         };
-        Ok(Self { metrics, notifications, certificates, agents, composition, state, queue })
+        Ok(Self { metrics, notifications, certificates, agents, composition, licensing, state, queue })
+    }
+}
+
+fn settings_parts(settings: &Settings, metrics: &MetricsPage) -> SettingsParts {
+    let overrides = facts::overrides(settings);
+    overrides.clone().put_in_force();
+    SettingsParts {
+        overrides: Arc::new(overrides),
+        relay: facts::mail_relay(settings),
+        facts: Arc::new(ProcessFacts::new(settings, host_name(), Some(metrics.clone()))),
     }
 }
 

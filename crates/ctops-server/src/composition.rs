@@ -5,11 +5,17 @@ use std::sync::Arc;
 use axum::Router;
 use ctops_base::Clock;
 use ctops_crypto::seal::InstallKey;
+use ctops_egress::Egress;
 use ctops_fleet::agents::AgentDeps;
 use ctops_fleet::bulk_delete::AdminKey;
 use ctops_identity::passwords::Passwords;
+use ctops_licensing::Licensing;
 use ctops_pg::Pool;
 use ctops_slice::agents::EventsConsumer;
+use ctops_slice::licence::Entitlements;
+use ctops_settings::mail::EnvironmentRelay;
+use ctops_settings::system::ServerFacts;
+use ctops_slice::settings::Overrides;
 use ctops_slice::slice::OperationInfo;
 use ctops_slice::state::Installation;
 use ctops_slice::{AgentEvents, AgentWork, AppState, Job, Permission, Slice};
@@ -17,6 +23,7 @@ use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::dead_letters;
+use crate::settings::host_of;
 
 /// The committed API document, as built into this program.
 const COMMITTED_DOCUMENT: &str = include_str!("../../../api/openapi.json");
@@ -35,6 +42,26 @@ pub struct Parts {
     pub install_key: Arc<InstallKey>,
     /// Lets load tests delete their hosts.
     pub bulk_delete_key: Option<AdminKey>,
+    /// What organisations may use.
+    pub entitlements: Arc<dyn Entitlements>,
+    /// The way out of this network.
+    pub egress: Egress,
+    /// Licences of all organisations.
+    pub licensing: Licensing,
+    /// Where the list of revoked licences is fetched from.
+    pub revocation_url: Option<String>,
+    /// What the settings area learns from the process.
+    pub settings: SettingsParts,
+}
+
+/// What the settings area learns from the process.
+pub struct SettingsParts {
+    /// What the environment fixes.
+    pub overrides: Arc<Overrides>,
+    /// The mail relay that the environment names.
+    pub relay: Option<EnvironmentRelay>,
+    /// What only the process knows about its health.
+    pub facts: Arc<dyn ServerFacts>,
 }
 
 /// Everything the slices bring, sorted by who runs it.
@@ -65,10 +92,28 @@ impl Composition {
         slices.extend(ctops_monitoring::slices(&ctops_monitoring::Deps {
             pool: parts.pool.clone(),
             clock: parts.clock.clone(),
-            install_key: parts.install_key,
+            install_key: Arc::clone(&parts.install_key),
+        }));
+        slices.extend(ctops_audit::slices(&ctops_audit::Deps {
+            pool: parts.pool.clone(),
+            clock: parts.clock.clone(),
+            seal: Arc::clone(&parts.install_key),
+            entitlements: parts.entitlements,
+            egress: parts.egress.clone(),
+        }));
+        slices.extend(ctops_licensing::slices(&ctops_licensing::Deps {
+            pool: parts.pool.clone(),
+            clock: parts.clock.clone(),
+            seal: Arc::clone(&parts.install_key),
+            egress: parts.egress.clone(),
+            licensing: parts.licensing,
+            revocation_url: parts.revocation_url,
+            public_url: parts.installation.public_url.clone(),
         }));
         let of_slices = slices.iter().flat_map(|s| s.declared_permissions().iter().copied());
-        let other_permissions = of_slices.chain([&dead_letters::SYSTEM_DEAD_LETTERS]).collect();
+        let others = ctops_settings::PERMISSIONS.into_iter().chain([&dead_letters::SYSTEM_DEAD_LETTERS]);
+        let other_permissions = of_slices.chain(others).collect();
+        let settings = settings_deps(&parts.pool, &parts.clock, &parts.install_key, &parts.egress, &parts.installation, parts.settings);
         let (pool, clock) = (parts.pool.clone(), parts.clock.clone());
         slices.extend(ctops_identity::slices(ctops_identity::Deps {
             pool: parts.pool,
@@ -78,6 +123,8 @@ impl Composition {
             other_permissions,
             reauthenticate: Vec::new(),
         }));
+        let pages: Vec<_> = slices.iter().flat_map(|slice| slice.settings_pages().iter().copied()).collect();
+        slices.extend(ctops_settings::slices(&settings, pages));
         let handlers = handlers(&slices);
         slices.push(dead_letters::slice(pool, clock, handlers.clone()));
         Self::of(slices, handlers)
@@ -111,6 +158,26 @@ impl Composition {
         let mut text = serde_json::to_string_pretty(&self.document)?;
         text.push('\n');
         Ok(text)
+    }
+}
+
+fn settings_deps(
+    pool: &Pool,
+    clock: &Clock,
+    seal: &Arc<InstallKey>,
+    egress: &Egress,
+    installation: &Installation,
+    parts: SettingsParts,
+) -> ctops_settings::Deps {
+    ctops_settings::Deps {
+        pool: pool.clone(),
+        clock: clock.clone(),
+        seal: Arc::clone(seal),
+        egress: egress.clone(),
+        overrides: parts.overrides,
+        relay: parts.relay,
+        server_name: host_of(&installation.public_url).trim_matches(['[', ']']).to_owned(),
+        facts: parts.facts,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::process::{command, output};
 use crate::root;
 
 /// Crate and the crates of ours it may use in product code.
-const ALLOWED: [(&str, &[&str]); 19] = [
+const ALLOWED: [(&str, &[&str]); 24] = [
     ("ctops-base", &[]),
     ("ctops-config", &[]),
     ("ctops-telemetry", &[]),
@@ -18,7 +18,13 @@ const ALLOWED: [(&str, &[&str]); 19] = [
     ("ctops-pg", &["ctops-base"]),
     ("ctops-queue", &["ctops-base", "ctops-pg"]),
     ("ctops-egress", &["ctops-base", "ctops-pg"]),
-    ("ctops-slice", &["ctops-base", "ctops-crypto", "ctops-egress", "ctops-pg", "ctops-proto", "ctops-queue"]),
+    ("ctops-licence", &[]),
+    ("ctops-issuer", &["ctops-licence"]),
+    (
+        "ctops-licensing",
+        &["ctops-base", "ctops-crypto", "ctops-egress", "ctops-licence", "ctops-pg", "ctops-slice"],
+    ),
+    ("ctops-slice", &["ctops-base", "ctops-crypto", "ctops-egress", "ctops-licence", "ctops-pg", "ctops-proto", "ctops-queue"]),
     ("ctops-identity", &["ctops-base", "ctops-crypto", "ctops-pg", "ctops-slice"]),
     (
         "ctops-fleet",
@@ -36,6 +42,7 @@ const ALLOWED: [(&str, &[&str]); 19] = [
         "ctops-monitoring",
         &["ctops-base", "ctops-crypto", "ctops-pg", "ctops-proto", "ctops-queue", "ctops-slice"],
     ),
+    ("ctops-settings", &["ctops-base", "ctops-crypto", "ctops-egress", "ctops-pg", "ctops-slice"]),
     (
         "ctops-ingest",
         &[
@@ -51,6 +58,7 @@ const ALLOWED: [(&str, &[&str]); 19] = [
     (
         "ctops-server",
         &[
+            "ctops-audit",
             "ctops-base",
             "ctops-config",
             "ctops-crypto",
@@ -58,14 +66,18 @@ const ALLOWED: [(&str, &[&str]); 19] = [
             "ctops-fleet",
             "ctops-identity",
             "ctops-ingest",
+            "ctops-licence",
+            "ctops-licensing",
             "ctops-monitoring",
             "ctops-pg",
             "ctops-proto",
             "ctops-queue",
+            "ctops-settings",
             "ctops-slice",
             "ctops-telemetry",
         ],
     ),
+    ("ctops-audit", &["ctops-base", "ctops-crypto", "ctops-egress", "ctops-pg", "ctops-slice"]),
     ("ctops-agent", &["ctops-base", "ctops-proto"]),
     ("ctops-loadtest", &["ctops-agent", "ctops-base", "ctops-proto"]),
     ("ctops-testkit", &["ctops-base", "ctops-pg"]),

@@ -3,12 +3,20 @@
 use super::Source;
 
 /// Table and the folders or files that may write it.
-const WRITERS: [(&str, &[&str]); 64] = [
+const WRITERS: [(&str, &[&str]); 72] = [
     ("consumer_offsets", &["crates/ctops-queue/"]),
     ("dead_letters", &["crates/ctops-queue/"]),
     ("leader_leases", &["crates/ctops-pg/src/leader.rs"]),
     ("throttles", &["crates/ctops-slice/src/throttle.rs"]),
     ("audit_events", &["crates/ctops-slice/src/audit/"]),
+    ("audit_denied", &["crates/ctops-slice/src/audit/"]),
+    ("audit_unsealed", &["crates/ctops-audit/src/chain/"]),
+    ("audit_chain", &["crates/ctops-audit/src/chain/"]),
+    ("audit_checkpoints", &["crates/ctops-audit/src/chain/"]),
+    ("audit_settings", &["crates/ctops-audit/src/retention/"]),
+    ("audit_holds", &["crates/ctops-audit/src/retention/"]),
+    ("audit_exports", &["crates/ctops-audit/src/exports/"]),
+    ("audit_forwarders", &["crates/ctops-audit/src/forwarders/"]),
     ("sealed_secrets", &["crates/ctops-fleet/src/agents/"]),
     ("organisations", &["crates/ctops-identity/src/setup/", "crates/ctops-fleet/src/enrolment/"]),
     ("users", &[

@@ -17,7 +17,9 @@ use ctops_fleet::agents::{AgentDeps, AgentTrust, RegisterLimits};
 use ctops_fleet::bulk_delete::AdminKey;
 use ctops_fleet::releases::ReleaseDeps;
 use ctops_identity::sessions::SessionAuthenticator;
-use ctops_server::composition::{Composition, Parts};
+use ctops_licensing::{Licensing, VerifierTrust};
+use ctops_server::composition::{Composition, Parts, SettingsParts};
+use ctops_settings::system::{Facts, ServerFacts};
 use ctops_server::web::{Check, Health, WebParts, router};
 use ctops_egress::{Egress, EgressOptions};
 use ctops_slice::AppState;
@@ -57,8 +59,11 @@ impl App {
             trust: Arc::new(trust),
             limits: RegisterLimits::default(),
             releases: ReleaseDeps::new(Path::new("/nonexistent"), [0; 32], ORIGIN),
+            entitlements: Arc::new(GivenEntitlements::tier(Tier::Enterprise)),
         };
         let seal = Arc::new(InstallKey::generate());
+        let licensing =
+            Licensing::new(pool.clone(), clock.clone(), Arc::clone(&seal), VerifierTrust::nothing());
         let parts = Parts {
             bulk_delete_key: Some(AdminKey::new(BULK_DELETE_KEY)),
             pool: pool.clone(),
@@ -66,6 +71,11 @@ impl App {
             installation: Arc::clone(&installation),
             agents,
             install_key: Arc::clone(&seal),
+            entitlements: Arc::new(GivenEntitlements::tier(Tier::Enterprise)),
+            egress: Egress::new(pool.clone(), EgressOptions::default()),
+            licensing,
+            revocation_url: None,
+            settings: settings_parts(),
         };
         let composition = Composition::new(parts);
         let document = composition.document_json().unwrap();
@@ -156,4 +166,18 @@ fn installation() -> Installation {
         agent_dist_dir: PathBuf::from("/nonexistent"),
         version: "0.0.0",
     }
+}
+
+/// Facts of no process.
+struct NoFacts;
+
+#[async_trait::async_trait]
+impl ServerFacts for NoFacts {
+    async fn facts(&self) -> Facts {
+        Facts::default()
+    }
+}
+
+fn settings_parts() -> SettingsParts {
+    SettingsParts { overrides: Arc::default(), relay: None, facts: Arc::new(NoFacts) }
 }
