@@ -170,12 +170,13 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let outcome = async {
         let answer = sender.send_request(to_http(request.clone(), place)?).await.map_err(protocol)?;
         let (parts, body) = answer.into_parts();
-        let body = Limited::new(body, request.max_answer).collect().await.map_err(|error| {
-            match error.downcast_ref::<LengthLimitError>() {
+        let body =
+            Limited::new(body, request.max_answer).collect().await.map_err(|error| match error
+                .downcast_ref::<LengthLimitError>(
+            ) {
                 Some(_) => EgressError::TooLarge(request.max_answer),
                 None => EgressError::Protocol(error),
-            }
-        })?;
+            })?;
         Ok(OutboundResponse { status: parts.status, headers: parts.headers, body: body.to_bytes() })
     }
     .await;
@@ -211,7 +212,9 @@ mod tests {
         assert_eq!(place.path, "/a?b=c");
         assert_eq!(place_of("https://[fd00::1]/").unwrap().host, "fd00::1");
         assert_eq!(place_of("http://x").unwrap().port, 80);
-        for bad in ["", "x", "/path", "ftp://x/", "file:///etc/passwd", "https://u:p@x/", "https://", "gopher://x"] {
+        for bad in
+            ["", "x", "/path", "ftp://x/", "file:///etc/passwd", "https://u:p@x/", "https://", "gopher://x"]
+        {
             assert!(matches!(place_of(bad), Err(EgressError::BadUrl(_))), "{bad}");
         }
         assert!(place_of(&format!("https://x/{}", "a".repeat(5000))).is_err());

@@ -95,7 +95,9 @@ impl From<EgressError> for Problem {
     /// 422 for what the policy or the input forbids, 503 for what the other side did.
     fn from(error: EgressError) -> Self {
         let kind = match &error {
-            EgressError::Refused { .. } | EgressError::BadUrl(_) | EgressError::BadTrust => ProblemKind::Invalid,
+            EgressError::Refused { .. } | EgressError::BadUrl(_) | EgressError::BadTrust => {
+                ProblemKind::Invalid
+            }
             EgressError::Policy(_) => return Problem::internal(error),
             _ => ProblemKind::Unavailable,
         };

@@ -114,10 +114,14 @@ impl Refusal {
     /// One clause for people.
     pub fn in_words(self) -> &'static str {
         match self {
-            Self::Forbidden => "its address is never reached (this machine, link-local, metadata service or reserved)",
+            Self::Forbidden => {
+                "its address is never reached (this machine, link-local, metadata service or reserved)"
+            }
             Self::OwnService => "it is one of this installation's own services",
             Self::NeedsEntry => "its address is private; add it to the internal targets",
-            Self::PublicOnly => "its address is private, and outgoing connections are set to public addresses only",
+            Self::PublicOnly => {
+                "its address is private, and outgoing connections are set to public addresses only"
+            }
             Self::Closed => "outgoing connections are closed; add it to the internal targets",
             Self::Port => "its port is not one that this use may reach",
         }
@@ -155,7 +159,13 @@ impl Policy {
         match (kind, self.mode) {
             (AddressKind::Loopback, _) if allow_loopback => Ok(()),
             (AddressKind::Loopback | AddressKind::Forbidden, _) => Err(Refusal::Forbidden),
-            (_, Mode::Closed) => if opened() { Ok(()) } else { Err(Refusal::Closed) },
+            (_, Mode::Closed) => {
+                if opened() {
+                    Ok(())
+                } else {
+                    Err(Refusal::Closed)
+                }
+            }
             (AddressKind::Public, _) => Ok(()),
             (AddressKind::Private, Mode::PublicOnly) => Err(Refusal::PublicOnly),
             (AddressKind::Private, Mode::Internal) if purpose.reaches_private() || opened() => Ok(()),
@@ -198,7 +208,8 @@ mod tests {
     #[test]
     fn no_entry_opens_what_is_never_reached() {
         let named = policy(Mode::Internal, &["hooks.corp.example", ".corp.example"]);
-        for address in ["127.0.0.1", "169.254.169.254", "0.0.0.0", "::1", "::ffff:127.0.0.1", "fd00:ec2::254"] {
+        for address in ["127.0.0.1", "169.254.169.254", "0.0.0.0", "::1", "::ffff:127.0.0.1", "fd00:ec2::254"]
+        {
             assert_eq!(judge(&named, Purpose::Webhook, address), Err(Refusal::Forbidden), "{address}");
             assert_eq!(judge(&named, Purpose::Ldap, address), Err(Refusal::Forbidden), "{address}");
         }
@@ -224,7 +235,11 @@ mod tests {
     /// Spec: security 9
     #[test]
     fn low_ports_belong_to_their_purpose() {
-        assert!(Purpose::Ldap.allows_port(636) && Purpose::Ldap.allows_port(3269) && !Purpose::Ldap.allows_port(22));
+        assert!(
+            Purpose::Ldap.allows_port(636)
+                && Purpose::Ldap.allows_port(3269)
+                && !Purpose::Ldap.allows_port(22)
+        );
         assert!(Purpose::Webhook.allows_port(443) && !Purpose::Webhook.allows_port(25));
         assert!(!Purpose::Webhook.allows_plain_http() && Purpose::LicenceRevocation.allows_plain_http());
     }

@@ -219,7 +219,11 @@ mod tests {
     fn a_suffix_names_what_is_below_it_only() {
         let suffix = Target::parse(".corp.example").unwrap();
         assert!(suffix.names("a.corp.example") && suffix.names("A.B.Corp.Example."));
-        assert!(!suffix.names("corp.example") && !suffix.names("evilcorp.example") && !suffix.names(".corp.example"));
+        assert!(
+            !suffix.names("corp.example")
+                && !suffix.names("evilcorp.example")
+                && !suffix.names(".corp.example")
+        );
         let range = Target::parse("10.1.0.0/16").unwrap();
         assert!(range.covers("10.1.255.255".parse().unwrap()) && !range.covers("10.2.0.0".parse().unwrap()));
         assert!(!range.covers("::ffff:10.1.0.1".parse().unwrap()), "only the form it was written in");

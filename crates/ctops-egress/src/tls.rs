@@ -34,7 +34,7 @@ pub fn client_config(trust: TlsTrust<'_>, extra_pem: Option<&str>) -> Result<Cli
         TlsTrust::Only(pem) => Some(pem),
         TlsTrust::System => extra_pem,
     };
-    for pem in given {
+    if let Some(pem) = given {
         for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
             let certificate = certificate.map_err(|_| EgressError::BadTrust)?;
             roots.add(certificate).map_err(|_| EgressError::BadTrust)?;

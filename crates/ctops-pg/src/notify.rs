@@ -21,6 +21,9 @@ pub const AGENTS: &str = "ctops_agents";
 /// optionally followed by `:<org_id>`.
 pub const CHANGES: &str = "ctops_changes";
 
+/// Channel: what organisations may use has changed. Payload: one organisation, or nothing for all.
+pub const LICENCES: &str = "ctops_licences";
+
 /// The longest payload that PostgreSQL carries, in bytes (manual, NOTIFY: shorter than 8000).
 pub const MAX_PAYLOAD: usize = 7_999;
 

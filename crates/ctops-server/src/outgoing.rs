@@ -1,6 +1,9 @@
-//! What the outbound client of this process may reach, from the settings.
+//! What the outbound client of this process may reach and whose licences count, from the settings.
 
+use anyhow::{Context, Result, anyhow};
 use ctops_egress::EgressOptions;
+use ctops_licensing::VerifierTrust;
+use ctops_licensing::licences::KeySources;
 
 use crate::settings::Settings;
 
@@ -17,6 +20,25 @@ pub fn egress_options(settings: &Settings) -> EgressOptions {
         own_services: database.into_iter().chain(brokers).collect(),
         ..EgressOptions::default()
     }
+}
+
+/// The public keys that licences count with (licensing 10). A file that cannot be read is passed over; a key that cannot be
+/// used is a mistake.
+///
+/// # Errors
+/// What is wrong with the key, for people.
+pub fn licence_verifiers(settings: &Settings) -> Result<VerifierTrust> {
+    let file = settings.path("LICENCE_PUBLIC_KEY_PATH").and_then(|path| match std::fs::read_to_string(&path) {
+        Ok(text) => Some(text),
+        Err(error) => {
+            tracing::warn!(path = %path.display(), %error, "LICENCE_PUBLIC_KEY_PATH cannot be read and is passed over");
+            None
+        }
+    });
+    let sources = KeySources { file: file.as_deref(), inline: settings.values.text("LICENCE_PUBLIC_KEY") };
+    VerifierTrust::choose(sources, settings.values.flag("CT_OPS_DEVELOPMENT"))
+        .map_err(|message| anyhow!(message))
+        .context("LICENCE_PUBLIC_KEY_PATH, LICENCE_PUBLIC_KEY")
 }
 
 /// Host and port of a connection URL; none for a socket directory.

@@ -74,10 +74,50 @@ pub const REGISTRY: Registry = Registry {
             "Local accounts must verify their e-mail address before they can sign in. The first account counts as verified.",
         ),
         setting(
+            "AUTH_EMAIL_SMTP_HOST",
+            Kind::Text,
+            None,
+            "Mail relay of the installation, for organisations that have none of their own. Unset: their mail waits 24 h in the list of pending mail, and its links are in the log.",
+        ),
+        setting("AUTH_EMAIL_SMTP_PORT", Kind::Integer(1, 65_535), Some("587"), "Port of that relay."),
+        setting(
+            "AUTH_EMAIL_SMTP_SECURE",
+            Kind::Choice(&["true", "false", "tls", "starttls", "none"]),
+            Some("false"),
+            "`true` or `tls`: TLS from the first byte. `false` or `starttls`: STARTTLS, without which nothing is sent. `none`: unencrypted.",
+        ),
+        setting("AUTH_EMAIL_SMTP_USER", Kind::Text, None, "Account at that relay. Unset: no sign-in."),
+        secret("AUTH_EMAIL_SMTP_PASSWORD", Kind::Text, "Password of that account."),
+        setting(
+            "AUTH_EMAIL_FROM",
+            Kind::Text,
+            None,
+            "Address that mail of the installation comes from. Unset: ct-ops at the host of BETTER_AUTH_URL.",
+        ),
+        setting("AUTH_EMAIL_FROM_NAME", Kind::Text, Some("CT-Ops"), "Name beside that address."),
+        setting(
             "CT_OPS_TRUST_PROXY_HEADERS",
             Kind::Flag,
             Some("false"),
             "Take the client address from X-Forwarded-For and X-Real-IP. Only behind a reverse proxy that overwrites both.",
+        ),
+        setting(
+            "LICENCE_PUBLIC_KEY_PATH",
+            Kind::Path,
+            None,
+            "File with the public key, PEM, that new licence keys must be signed with. Unset or unreadable: LICENCE_PUBLIC_KEY, else the key of the build.",
+        ),
+        setting(
+            "LICENCE_PUBLIC_KEY",
+            Kind::Text,
+            None,
+            "The same key as text; line breaks may be written as \\n.",
+        ),
+        setting(
+            "LICENCE_REVOCATION_URL",
+            Kind::Text,
+            None,
+            "Where the signed list of revoked licence keys is fetched from, every 15 minutes. Unset or empty: it is not fetched.",
         ),
         setting(
             "CT_OPS_DEVELOPMENT",
@@ -254,7 +294,7 @@ pub const REGISTRY: Registry = Registry {
             "Form of log lines; auto: text on a terminal, else JSON.",
         ),
     ],
-    prefixes: &["CT_OPS_", "BETTER_AUTH_", "INGEST_", "WEB_TLS_"],
+    prefixes: &["CT_OPS_", "BETTER_AUTH_", "INGEST_", "WEB_TLS_", "AUTH_EMAIL_"],
     reserved: &[
         // The agent's own, when both run on one machine.
         "CT_OPS_INGEST_ADDRESS",

@@ -14,6 +14,7 @@ use ctops_pg::notify::Notifications;
 use ctops_queue::{Queue, run_consumer};
 use ctops_telemetry::init_logs;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use ctops_settings::system::RunLog;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -179,9 +180,12 @@ impl Server {
                 ));
             }
         }
+        let runs = RunLog::new(state.pool.clone(), state.clock.clone(), label.clone());
         let candidate = Candidate::new(state.pool.clone(), jobs::LEASE_NAME, new_id(), label);
-        let leading = jobs::run(assembly.composition.jobs.clone(), candidate, self.stop_background.clone());
+        let leading =
+            jobs::run(assembly.composition.jobs.clone(), candidate, runs, self.stop_background.clone());
         self.background.spawn(leading);
+        self.background.spawn(assembly.licensing.follow(&self.notifications, self.stop_background.clone()));
         if role.serves_web() {
             self.background.spawn(ctops_fleet::hosts::watch::run(
                 state.clone(),

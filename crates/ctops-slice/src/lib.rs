@@ -28,9 +28,7 @@ pub mod state;
 pub mod throttle;
 pub mod time;
 
-pub use actor::{
-    Access, Actor, Credential, CustomRights, Grant, Permission, Rights, SignInMethod, Standing,
-};
+pub use actor::{Access, Actor, Credential, CustomRights, Grant, Permission, Rights, SignInMethod, Standing};
 pub use agents::{
     AgentEvents, AgentWork, Capabilities, ConnectedAgent, announce_work, announce_work_for_org,
 };

@@ -5,117 +5,11 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use ctops_base::{Problem, ProblemKind};
 use ctops_pg::Tx;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::state::Live;
 
-/// What is paid for, from nothing to everything.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Tier {
-    /// Free.
-    #[default]
-    Community,
-    /// Paid.
-    Pro,
-    /// Everything.
-    Enterprise,
-}
-
-impl Tier {
-    /// As keys and the API write it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Tier::Community => "community",
-            Tier::Pro => "pro",
-            Tier::Enterprise => "enterprise",
-        }
-    }
-
-    /// As people read it.
-    pub fn title(self) -> &'static str {
-        match self {
-            Tier::Community => "Community",
-            Tier::Pro => "Pro",
-            Tier::Enterprise => "Enterprise",
-        }
-    }
-}
-
-macro_rules! features {
-    ($($(#[$doc:meta])* $name:ident = $key:literal in $tier:ident,)*) => {
-        /// Everything that a tier or a key of its own opens.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Feature { $($(#[$doc])* $name,)* }
-
-        impl Feature {
-            /// Every feature.
-            pub const ALL: &'static [Feature] = &[$(Feature::$name,)*];
-
-            /// As licence keys and the API write it.
-            pub fn key(self) -> &'static str {
-                match self { $(Feature::$name => $key,)* }
-            }
-
-            /// The cheapest tier that contains it.
-            pub fn lowest_tier(self) -> Tier {
-                match self { $(Feature::$name => Tier::$tier,)* }
-            }
-        }
-    };
-}
-
-features! {
-    /// Certificate expiry: tracking, notices, bulk export.
-    CertExpiryTracker = "certExpiryTracker" in Pro,
-    /// Register of service accounts and its warnings.
-    ServiceAccountTracker = "serviceAccountTracker" in Pro,
-    /// Reports and their exports.
-    ReportsExport = "reportsExport" in Pro,
-    /// Scheduled software scans and scheduled delivery of reports.
-    ReportsScheduled = "reportsScheduled" in Pro,
-    /// Certificate requests and the internal authority.
-    CsrInternalCa = "csrInternalCa" in Pro,
-    /// Inventory and rotation of SSH keys.
-    SshKeyInventory = "sshKeyInventory" in Pro,
-    /// Keeping metrics for 181 to 365 days.
-    MetricRetentionExtended = "metricRetentionExtended" in Pro,
-    /// Export of metrics in bulk.
-    MetricExport = "metricExport" in Pro,
-    /// Sign-in through OpenID Connect.
-    SsoOidc = "ssoOidc" in Pro,
-    /// Viewing, exporting and keeping the audit log. Events are always written.
-    AuditLog = "auditLog" in Pro,
-    /// Schedules of tasks.
-    ScheduledTasks = "scheduledTasks" in Pro,
-    /// Rotations and escalation.
-    AlertRouting = "alertRouting" in Pro,
-    /// Own texts per channel and rule.
-    NotificationTemplates = "notificationTemplates" in Pro,
-    /// Sign-in through SAML 2.0.
-    SsoSaml = "ssoSaml" in Enterprise,
-    /// Custom roles and scopes by tag.
-    AdvancedRbac = "advancedRbac" in Enterprise,
-    /// Evidence for audits.
-    CompliancePack = "compliancePack" in Enterprise,
-    /// Own logo, theme and sender.
-    WhiteLabel = "whiteLabel" in Enterprise,
-    /// Bundles of plugins for machines without internet.
-    AirgapBundlers = "airgapBundlers" in Enterprise,
-    /// Several nodes, and moving between profiles.
-    HaDeployment = "haDeployment" in Enterprise,
-}
-
-impl Feature {
-    /// The feature with this key.
-    pub fn from_key(key: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|feature| feature.key() == key)
-    }
-}
+pub use ctops_licence::{Feature, Tier};
 
 /// What an organisation may use now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -180,10 +74,14 @@ pub trait Entitlements: Send + Sync {
     async fn take_seat(&self, tx: &mut Tx<'_>, org_id: Uuid) -> Result<(), Problem>;
 }
 
+/// Code of the refusal of [`Entitlements::take_seat`].
+pub const HOST_LIMIT_REACHED: &str = "host_limit_reached";
+
 /// The refusal of [`Entitlements::take_seat`].
 pub fn host_limit_reached(limit: u64) -> Problem {
-    let detail = format!("the licence covers {limit} hosts, and all are taken; remove a host or extend the licence");
-    Problem::new(ProblemKind::Conflict, "host_limit_reached", detail)
+    let detail =
+        format!("the licence covers {limit} hosts, and all are taken; remove a host or extend the licence");
+    Problem::new(ProblemKind::Conflict, HOST_LIMIT_REACHED, detail)
 }
 
 /// The same entitlement for every organisation, without any key: what tests set, and what tools run with that have no
@@ -232,10 +130,6 @@ mod tests {
         assert!(of(Tier::Community).is_empty());
         assert_eq!((of(Tier::Pro).len(), of(Tier::Enterprise).len()), (13, 19));
         assert!(of(Tier::Pro).is_subset(&of(Tier::Enterprise)));
-        for feature in Feature::ALL {
-            assert_eq!(Feature::from_key(feature.key()), Some(*feature));
-        }
-        assert_eq!(Feature::from_key("AuditLog"), None, "keys are spelled exactly");
     }
 
     /// Spec: licensing 15
@@ -246,7 +140,11 @@ mod tests {
         assert_eq!((problem.kind(), problem.code()), (ProblemKind::Forbidden, "feature_not_licensed"));
         assert_eq!(
             problem.members(),
-            [("feature", "ssoSaml".to_owned()), ("current_tier", "pro".into()), ("required_tier", "enterprise".into())]
+            [
+                ("feature", "ssoSaml".to_owned()),
+                ("current_tier", "pro".into()),
+                ("required_tier", "enterprise".into())
+            ]
         );
     }
 

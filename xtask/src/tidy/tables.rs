@@ -3,7 +3,7 @@
 use super::Source;
 
 /// Table and the folders or files that may write it.
-const WRITERS: [(&str, &[&str]); 72] = [
+const WRITERS: [(&str, &[&str]); 79] = [
     ("consumer_offsets", &["crates/ctops-queue/"]),
     ("dead_letters", &["crates/ctops-queue/"]),
     ("leader_leases", &["crates/ctops-pg/src/leader.rs"]),
@@ -84,6 +84,13 @@ const WRITERS: [(&str, &[&str]); 72] = [
     ("feature_flags", &["crates/ctops-settings/src/feature_flags/"]),
     ("user_preferences", &["crates/ctops-settings/src/preferences/"]),
     ("job_runs", &["crates/ctops-settings/src/system/"]),
+    ("organisation_licences", &["crates/ctops-licensing/src/licences/"]),
+    ("activation_tokens", &["crates/ctops-licensing/src/licences/"]),
+    ("licence_revocation_bundle", &["crates/ctops-licensing/src/licences/"]),
+    ("licence_clock", &["crates/ctops-licensing/src/licences/"]),
+    ("licence_notices", &["crates/ctops-licensing/src/licences/"]),
+    ("egress_settings", &["crates/ctops-licensing/src/egress_policy/"]),
+    ("egress_targets", &["crates/ctops-licensing/src/egress_policy/"]),
 ];
 
 /// Where SQL may stand although the file is not a store: foundation that owns a table.

@@ -131,6 +131,7 @@ impl App {
             trust: Arc::new(trust),
             limits: RegisterLimits { per_source: 10_000, per_source_and_token: 10_000 },
             releases: ReleaseDeps::new(dist_dir.path(), release_key().public_key(), SITE),
+            entitlements: Arc::new(GivenEntitlements::tier(Tier::Enterprise)),
         };
         let mut installation = installation(&deps);
         installation.agent_dist_dir = dist_dir.path().to_owned();

@@ -14,6 +14,7 @@ use chrono::{DateTime, Utc};
 use ctops_base::Clock;
 use ctops_base::id::is_agent_id;
 use ctops_pg::Pool;
+use ctops_slice::Entitlements;
 use uuid::Uuid;
 
 use super::trust::AgentTrust;
@@ -38,6 +39,8 @@ pub struct AgentDeps {
     pub limits: RegisterLimits,
     /// Releases of the agent.
     pub releases: ReleaseDeps,
+    /// Seats of the licence.
+    pub entitlements: Arc<dyn Entitlements>,
 }
 
 /// Calls of `Register` per minute (agents-enrolment, limits; security 17).

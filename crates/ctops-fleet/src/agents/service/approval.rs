@@ -5,6 +5,7 @@ use ctops_base::Problem;
 use ctops_pg::Tx;
 use ctops_slice::Actor;
 use ctops_slice::audit::{self, AuditEvent, By as AuditBy};
+use ctops_slice::licence::HOST_LIMIT_REACHED;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -67,7 +68,8 @@ pub(super) struct Adoption<'a> {
 ///
 /// # Errors
 /// `forbidden` without `agents.approve`; `not_found`; `wrong_state` unless it is pending; `conflict` naming the host when
-/// one that is online has the same identity, or the claimed one's agent was revoked (hosts 25); `internal`.
+/// one that is online has the same identity, or the claimed one's agent was revoked (hosts 25); `host_limit_reached` when
+/// the licence has no seat left (agents-enrolment 15); `internal`.
 pub async fn approve_agent(deps: &AgentDeps, actor: &Actor, agent_id: &str) -> Result<String, Problem> {
     let grant = actor.grant(&AGENTS_APPROVE)?;
     let now = deps.clock.now();
@@ -125,7 +127,11 @@ fn refuse_online(collisions: &[Collision]) -> Result<(), Problem> {
     }
 }
 
-/// Makes a locked, pending agent with a host active, and signs the request that waits.
+/// Makes a locked, pending agent with a host active, and signs the request that waits. When all seats of the licence are
+/// taken, an agent whose token approves by itself stays pending with that reason (licensing 13).
+///
+/// # Errors
+/// `host_limit_reached` for people; `internal`.
 pub(super) async fn activate(
     tx: &mut Tx<'_>,
     deps: &AgentDeps,
@@ -133,6 +139,13 @@ pub(super) async fn activate(
     by: &By<'_>,
     now: DateTime<Utc>,
 ) -> Result<(), Problem> {
+    match (deps.entitlements.take_seat(tx, agent.org_id).await, by) {
+        (Err(problem), By::Token(_)) if problem.code() == HOST_LIMIT_REACHED => {
+            let reason = problem.detail();
+            return decisions::set_pending_reason(tx, &agent.id, reason).await.map_err(Problem::internal);
+        }
+        (outcome, _) => outcome?,
+    }
     decisions::activate(tx, &agent.id, by.user_id(), now).await.map_err(Problem::internal)?;
     let line = HistoryLine {
         agent_id: &agent.id,

@@ -60,6 +60,20 @@ pub(in crate::agents) async fn activate(
     .map(drop)
 }
 
+/// Says why a pending agent was not approved by itself.
+pub(in crate::agents) async fn set_pending_reason(
+    tx: &mut Tx<'_>,
+    agent_id: &str,
+    reason: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE agents SET pending_reason = $2 WHERE id = $1")
+        .bind(agent_id)
+        .bind(reason)
+        .execute(&mut **tx)
+        .await
+        .map(drop)
+}
+
 /// Gives a pending agent whose claimed host is gone a host of its own.
 pub(in crate::agents) async fn attach_host(
     tx: &mut Tx<'_>,

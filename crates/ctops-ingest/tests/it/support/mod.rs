@@ -19,6 +19,7 @@ use ctops_ingest::tls::TlsMaterial;
 use ctops_ingest::{Ingest, Limits};
 use ctops_pg::Pool;
 use ctops_pg::notify::{self, Notifications};
+use ctops_slice::licence::GivenEntitlements;
 use ctops_slice::{Actor, AgentWork, Credential};
 use ctops_testkit::{TestDb, a_host, a_organisation, a_user};
 use rcgen::{CertificateParams, KeyPair, PKCS_ED25519};
@@ -89,6 +90,7 @@ impl TestNode {
             trust: Arc::new(trust),
             limits: RegisterLimits::default(),
             releases: ReleaseDeps::new(queue_dir.path(), release_key().public_key(), "https://localhost"),
+            entitlements: Arc::new(GivenEntitlements::default()),
         };
         let queue_dir = tempfile::tempdir().unwrap();
         let queue = Arc::new(GatedQueue::open(queue_dir.path(), &clock).await);
