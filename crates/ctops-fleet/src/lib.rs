@@ -5,6 +5,7 @@ pub mod bulk_delete;
 pub mod containers;
 pub mod enrolment;
 pub mod host_defaults;
+pub mod host_groups;
 pub mod host_keys;
 pub mod hosts;
 pub mod metrics;
@@ -30,5 +31,6 @@ pub fn slices(deps: &agents::AgentDeps) -> Vec<Slice> {
         software::slice(pool, clock),
         tasks::slice(pool, clock),
         host_keys::slice(),
+        host_groups::slice(),
     ]
 }

@@ -29,6 +29,7 @@ mod store;
 mod store_tests;
 pub mod watch;
 
+pub(crate) use http::{HostItem, HostListParams};
 pub use consume::{MetricsConsumer, StatusConsumer, describe_metrics};
 pub use model::{
     FacetValue, Facets, FleetSummary, HostDetail, HostFilter, HostIdentity, HostListInput, HostQuery,

@@ -8,6 +8,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use axum::http::HeaderMap;
 use axum::response::sse::{self, KeepAlive, Sse};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -43,6 +44,13 @@ pub struct Event {
     name: &'static str,
     data: Arc<str>,
     ends_stream: bool,
+}
+
+/// Whether what a stream shows may still be shown; asked as often as the credential behind it.
+#[async_trait]
+pub trait StillVisible: Send + Sync {
+    /// False ends the stream, also when it cannot be found out.
+    async fn is_visible(&self, actor: &Actor) -> bool;
 }
 
 /// Where slices publish and browser streams subscribe. Cloning shares the hub.
@@ -125,12 +133,28 @@ impl EventHub {
         headers: &HeaderMap,
         authenticator: Arc<dyn Authenticator>,
     ) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>> + use<>>, Problem> {
+        self.stream_while(actor, topics, headers, authenticator, None)
+    }
+
+    /// Like [`EventHub::stream`]; the stream also ends when `visible` says so.
+    ///
+    /// # Errors
+    /// As [`EventHub::stream`].
+    pub fn stream_while(
+        &self,
+        actor: &Actor,
+        topics: Vec<String>,
+        headers: &HeaderMap,
+        authenticator: Arc<dyn Authenticator>,
+        visible: Option<Arc<dyn StillVisible>>,
+    ) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>> + use<>>, Problem> {
         let last_id = headers.get("last-event-id").and_then(|value| value.to_str().ok());
         let follower = self.follow(actor, topics, last_id)?;
         let first = std::iter::once(sse::Event::default().comment("open").retry(Duration::from_secs(2)));
         let state = StreamState {
             follower,
             authenticator,
+            visible,
             actor: actor.clone(),
             next_look: Instant::now() + LOOK,
             first: Some(first.collect()),
@@ -263,9 +287,22 @@ impl Drop for Follower {
 struct StreamState {
     follower: Follower,
     authenticator: Arc<dyn Authenticator>,
+    visible: Option<Arc<dyn StillVisible>>,
     actor: Actor,
     next_look: Instant,
     first: Option<Vec<sse::Event>>,
+}
+
+impl StreamState {
+    async fn may_go_on(&self) -> bool {
+        if !matches!(self.authenticator.is_alive(&self.actor).await, Ok(true)) {
+            return false;
+        }
+        match &self.visible {
+            Some(visible) => visible.is_visible(&self.actor).await,
+            None => true,
+        }
+    }
 }
 
 /// The next event, looking every [`LOOK`] whether the credential behind the stream still lives, however busy it is.
@@ -277,7 +314,7 @@ async fn next_event(mut state: StreamState) -> Option<(Result<sse::Event, Infall
         tokio::select! {
             event = state.follower.next(), if Instant::now() < state.next_look => return event.map(|event| (Ok(event), state)),
             () = tokio::time::sleep_until(state.next_look) => {
-                if !matches!(state.authenticator.is_alive(&state.actor).await, Ok(true)) {
+                if !state.may_go_on().await {
                     return None;
                 }
                 state.next_look = Instant::now() + LOOK;

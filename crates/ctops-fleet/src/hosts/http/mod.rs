@@ -1,20 +1,27 @@
 //! Routes of hosts.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use ctops_base::{FieldProblem, Problem};
+use ctops_pg::Pool;
+use ctops_slice::events::StillVisible;
 use ctops_slice::http::ProblemBody;
 use ctops_slice::paging::PageBody;
 use ctops_slice::{Actor, ApiResult, AppState, PathId, QueryParams};
+use uuid::Uuid;
 
 mod shapes;
 
 pub(super) use shapes::HostUpdated;
+pub(crate) use shapes::{HostItem, HostListParams};
 
 use self::shapes::{
-    FacetsBody, HostBody, HostItem, HostListParams, SampleParams, SamplesBody, SummaryBody, TopicParams,
+    FacetsBody, HostBody, SampleParams, SamplesBody, SummaryBody, TopicParams,
 };
 use super::model::{HostQuery, parse_minutes};
 use super::{service, watch};
@@ -98,9 +105,24 @@ pub(super) async fn follow_host(
 ) -> ApiResult<impl IntoResponse> {
     // Subscribed first: a host that is deleted after the check is announced on this stream.
     let topics = vec![format!("{}{id}", watch::HOST_PREFIX)];
-    let stream = state.events.stream(&actor, topics, &headers, state.authenticator.clone())?;
+    let in_scope: Arc<dyn StillVisible> = Arc::new(HostInScope { pool: state.pool.clone(), id });
+    let authenticator = state.authenticator.clone();
+    let stream = state.events.stream_while(&actor, topics, &headers, authenticator, Some(in_scope))?;
     service::check_host(&state.pool, &actor, id).await?;
     Ok(stream)
+}
+
+/// Ends the stream of a host that left the scope of whoever follows it (host-groups 18).
+struct HostInScope {
+    pool: Pool,
+    id: Uuid,
+}
+
+#[async_trait]
+impl StillVisible for HostInScope {
+    async fn is_visible(&self, actor: &Actor) -> bool {
+        service::check_host(&self.pool, actor, self.id).await.is_ok()
+    }
 }
 
 /// Follows topics. `fleet`: `fleet.changed` with the kinds of change, at most once a second; `reset` when events were

@@ -17,7 +17,7 @@ use crate::hosts::model::{
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(in crate::hosts) struct HostListParams {
+pub(crate) struct HostListParams {
     /// Part of the host name, display name or an address, at most 200 characters, whatever its case.
     search: Option<String>,
     /// `online`, `offline`, `pending` or `unknown`.
@@ -41,7 +41,7 @@ pub(in crate::hosts) struct HostListParams {
 }
 
 impl HostListParams {
-    pub(super) fn input(&self) -> HostListInput<'_> {
+    pub(crate) fn input(&self) -> HostListInput<'_> {
         HostListInput {
             search: self.search.as_deref(),
             status: self.status.as_deref(),
@@ -119,7 +119,7 @@ impl HostBase {
 
 /// One line of the list.
 #[derive(Debug, Serialize, ToSchema)]
-pub(in crate::hosts) struct HostItem {
+pub(crate) struct HostItem {
     #[serde(flatten)]
     base: HostBase,
     agent: Option<HostItemAgent>,
@@ -133,7 +133,7 @@ pub(in crate::hosts) struct HostItemAgent {
 }
 
 impl HostItem {
-    pub(super) fn new(mut row: HostRow, now: DateTime<Utc>) -> Self {
+    pub(crate) fn new(mut row: HostRow, now: DateTime<Utc>) -> Self {
         let version = row.agent_version.take();
         let agent = row.agent_id.take().map(|id| HostItemAgent { id, version });
         Self { base: HostBase::new(row, now), agent }
