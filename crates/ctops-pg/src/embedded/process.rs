@@ -29,7 +29,9 @@ impl Server {
     /// The thread is needed because the parent-death signal is about the *thread* that made the child (prctl(2)): made
     /// by a thread of the runtime's pool, the server would be stopped when that thread is retired.
     pub(super) async fn spawn(mut command: Command, lock: Arc<File>) -> io::Result<Self> {
-        die_with_parent(&mut command, Signal::SIGINT);
+        // Immediate shutdown: the next start replays the log. A fast one would first write everything to a disk that may be
+        // busy, or wait for a recovery that is under way, while the next process of the product waits to take over.
+        die_with_parent(&mut command, Signal::SIGQUIT);
         // A process group of its own: Ctrl-C at the terminal must not stop the database before its users.
         command.process_group(0);
 
