@@ -13,8 +13,8 @@ use ctops_base::Clock;
 use ctops_crypto::seal::InstallKey;
 use ctops_egress::Egress;
 use ctops_pg::Pool;
-use ctops_slice::Slice;
 use ctops_slice::settings::{Overrides, PageInfo};
+use ctops_slice::{Permission, Slice};
 
 /// What the slices of this area are made from.
 #[derive(Clone)]
@@ -36,6 +36,9 @@ pub struct Deps {
     /// What only the process knows about its health.
     pub facts: Arc<dyn system::ServerFacts>,
 }
+
+/// The permissions that the slices of this area declare, for those who are built before them.
+pub static PERMISSIONS: [&Permission; 2] = [&mail::MAIL_PENDING, &system::SYSTEM_READ];
 
 /// The slices of this area. `pages` are the pages of settings that slices of other areas declare.
 pub fn slices(deps: &Deps, pages: impl IntoIterator<Item = PageInfo>) -> Vec<Slice> {
