@@ -147,11 +147,14 @@ async fn admit(state: &AppState, request: &mut Request) -> Result<(), Problem> {
         let actor = state.authenticator.by_api_key(secret, ip).await?;
         Some(actor.ok_or_else(Problem::unauthenticated)?)
     } else {
+        let foreign = carries_its_own_proof(request.method(), request.uri().path());
         let actor = match session_token(request.headers(), &state.installation) {
-            Some(token) => state.authenticator.by_session(token, ip).await?,
-            None => None,
+            Some(token) if !foreign => state.authenticator.by_session(token, ip).await?,
+            _ => None,
         };
-        check_forgery(&state.installation, request.method(), request.headers(), actor.is_some())?;
+        if !foreign {
+            check_forgery(&state.installation, request.method(), request.headers(), actor.is_some())?;
+        }
         actor
     };
     request.extensions_mut().insert(Arc::clone(&state.entitlements));
@@ -171,6 +174,14 @@ pub fn require_anti_forgery_header(headers: &HeaderMap) -> Result<(), Problem> {
     }
     let detail = "the header X-CTOps-Request is missing";
     Err(Problem::new(ProblemKind::Forbidden, "untrusted_origin", detail))
+}
+
+/// The one request that comes from pages of other sites by design: the answer of a SAML provider, which the person's
+/// browser posts. Its signature speaks for it, and no cookie does.
+fn carries_its_own_proof(method: &Method, path: &str) -> bool {
+    let mut parts = path.rsplit('/');
+    let end = [parts.next(), parts.nth(1), parts.next()];
+    *method == Method::POST && end == [Some("acs"), Some("saml"), Some("auth")]
 }
 
 /// Origin and anti-forgery header of requests that change something (api-conventions 3, auth 25).
@@ -303,6 +314,23 @@ mod tests {
     }
 
     /// Spec: security 5
+    /// Spec: auth 34
+    #[test]
+    fn answers_of_saml_providers_are_the_only_posts_from_elsewhere() {
+        assert!(carries_its_own_proof(&Method::POST, "/auth/saml/019a/acs"));
+        assert!(carries_its_own_proof(&Method::POST, "/api/v1/auth/saml/019a/acs"));
+        for (method, path) in [
+            (Method::PUT, "/auth/saml/019a/acs"),
+            (Method::POST, "/auth/saml/019a/start"),
+            (Method::POST, "/auth/saml/acs"),
+            (Method::POST, "/hosts/saml/019a/acs"),
+            (Method::POST, "/acs"),
+            (Method::POST, "/auth/login"),
+        ] {
+            assert!(!carries_its_own_proof(&method, path), "{method} {path}");
+        }
+    }
+
     #[test]
     fn request_ids_are_taken_over_only_in_the_agreed_form() {
         assert_eq!(request_id(&headers(&[("x-request-id", "abcdef-12345")])), "abcdef-12345");
