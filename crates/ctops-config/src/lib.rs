@@ -172,6 +172,11 @@ impl Values {
         self.values.get(env).map(|(value, _)| value)
     }
 
+    /// Whether somebody set it, so that it is not merely the default.
+    pub fn is_given(&self, env: &'static str) -> bool {
+        self.value(env).is_some() && !matches!(self.values.get(env), Some((_, Origin::Default)))
+    }
+
     /// Text, choices, addresses and URLs; `None` when unset.
     pub fn text(&self, env: &'static str) -> Option<&str> {
         match self.value(env) {

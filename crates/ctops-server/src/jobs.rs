@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ctops_pg::leader::{Candidate, RENEWAL};
+use ctops_settings::system::RunLog;
 use ctops_slice::Job;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -14,7 +15,12 @@ use crate::measure;
 pub const LEASE_NAME: &str = "jobs";
 
 /// Runs until `shutdown`: waits to become the leader, runs the jobs while it is, and gives the lease up in the end.
-pub async fn run(jobs: Vec<Arc<dyn Job>>, candidate: Candidate, shutdown: CancellationToken) {
+pub async fn run(
+    jobs: Vec<Arc<dyn Job>>,
+    candidate: Candidate,
+    runs: RunLog,
+    shutdown: CancellationToken,
+) {
     metrics::gauge!(measure::LEADER).set(0.0);
     while let Some(until) = shutdown.run_until_cancelled(win(&candidate)).await {
         tracing::info!("this process runs the periodic jobs from now on");
@@ -23,7 +29,7 @@ pub async fn run(jobs: Vec<Arc<dyn Job>>, candidate: Candidate, shutdown: Cancel
         // Dropping the set ends the jobs wherever they are; they are idempotent, and transactions roll back.
         let mut running = JoinSet::new();
         for job in &jobs {
-            running.spawn(repeat(Arc::clone(job)));
+            running.spawn(repeat(Arc::clone(job), runs.clone()));
         }
         let lost = shutdown.run_until_cancelled(keep(&candidate, until)).await.is_some();
         running.shutdown().await;
@@ -73,14 +79,16 @@ async fn keep(candidate: &Candidate, mut until: Instant) {
 }
 
 /// Runs a job at its rhythm; a failure is logged and the job runs again next time.
-async fn repeat(job: Arc<dyn Job>) {
+async fn repeat(job: Arc<dyn Job>, runs: RunLog) {
     let mut ticks = tokio::time::interval(job.every());
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         let began = Instant::now();
         let outcome = job.run().await;
-        metrics::histogram!(measure::JOB_SECONDS, "job" => job.name()).record(began.elapsed().as_secs_f64());
+        let took = began.elapsed();
+        metrics::histogram!(measure::JOB_SECONDS, "job" => job.name()).record(took.as_secs_f64());
+        runs.ended(job.name(), job.every(), took, &outcome).await;
         let label = if outcome.is_ok() { "done" } else { "failed" };
         metrics::counter!(measure::JOB_RUNS, "job" => job.name(), "outcome" => label).increment(1);
         if let Err(problem) = outcome {
