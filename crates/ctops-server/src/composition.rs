@@ -101,6 +101,10 @@ impl Composition {
             entitlements: parts.entitlements,
             egress: parts.egress.clone(),
         }));
+        slices.extend(ctops_federation::slices(&ctops_federation::Deps {
+            pool: parts.pool.clone(),
+            clock: parts.clock.clone(),
+        }));
         slices.extend(ctops_licensing::slices(&ctops_licensing::Deps {
             pool: parts.pool.clone(),
             clock: parts.clock.clone(),
@@ -121,7 +125,7 @@ impl Composition {
             installation: parts.installation,
             passwords: Passwords::new(),
             other_permissions,
-            reauthenticate: Vec::new(),
+            reauthenticate: ctops_federation::reauthentication(),
         }));
         let pages: Vec<_> = slices.iter().flat_map(|slice| slice.settings_pages().iter().copied()).collect();
         slices.extend(ctops_settings::slices(&settings, pages));

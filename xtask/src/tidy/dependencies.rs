@@ -9,7 +9,7 @@ use crate::process::{command, output};
 use crate::root;
 
 /// Crate and the crates of ours it may use in product code.
-const ALLOWED: [(&str, &[&str]); 24] = [
+const ALLOWED: [(&str, &[&str]); 25] = [
     ("ctops-base", &[]),
     ("ctops-config", &[]),
     ("ctops-telemetry", &[]),
@@ -59,6 +59,7 @@ const ALLOWED: [(&str, &[&str]); 24] = [
         "ctops-server",
         &[
             "ctops-audit",
+            "ctops-federation",
             "ctops-base",
             "ctops-config",
             "ctops-crypto",
@@ -76,6 +77,10 @@ const ALLOWED: [(&str, &[&str]); 24] = [
             "ctops-slice",
             "ctops-telemetry",
         ],
+    ),
+    (
+        "ctops-federation",
+        &["ctops-base", "ctops-crypto", "ctops-egress", "ctops-identity", "ctops-pg", "ctops-slice"],
     ),
     ("ctops-audit", &["ctops-base", "ctops-crypto", "ctops-egress", "ctops-pg", "ctops-slice"]),
     ("ctops-agent", &["ctops-base", "ctops-proto"]),

@@ -3,7 +3,7 @@
 use super::Source;
 
 /// Table and the folders or files that may write it.
-const WRITERS: [(&str, &[&str]); 79] = [
+const WRITERS: [(&str, &[&str]); 82] = [
     ("consumer_offsets", &["crates/ctops-queue/"]),
     ("dead_letters", &["crates/ctops-queue/"]),
     ("leader_leases", &["crates/ctops-pg/src/leader.rs"]),
@@ -77,6 +77,9 @@ const WRITERS: [(&str, &[&str]); 79] = [
     ("metric_late", &["crates/ctops-fleet/src/metrics/"]),
     ("metric_retention", &["crates/ctops-fleet/src/metrics/"]),
     ("metric_storage", &["crates/ctops-fleet/src/metrics/"]),
+    ("identity_providers", &["crates/ctops-federation/src/identity_providers/"]),
+    ("sso_attempts", &["crates/ctops-federation/src/attempts/"]),
+    ("saml_assertions", &["crates/ctops-federation/src/saml/"]),
     ("settings", &["crates/ctops-settings/src/settings/"]),
     ("settings_history", &["crates/ctops-settings/src/settings/"]),
     ("setting_secrets", &["crates/ctops-settings/src/settings/"]),

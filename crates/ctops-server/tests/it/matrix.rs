@@ -66,6 +66,14 @@ async fn public_operations_are_the_known_few() {
         "GET /agent/manifest",
         "POST /auth/login",
         "GET /auth/methods",
+        // A browser on its way to an identity provider and back; nobody is signed in yet.
+        "GET /auth/oidc/{id}/callback",
+        "GET /auth/oidc/{id}/logout",
+        "GET /auth/oidc/{id}/start",
+        "POST /auth/saml/{id}/acs",
+        "GET /auth/saml/{id}/finish",
+        "GET /auth/saml/{id}/metadata",
+        "GET /auth/saml/{id}/start",
         "POST /setup",
     ];
     assert_eq!(public, known, "a new public operation needs a reason and a line here");
