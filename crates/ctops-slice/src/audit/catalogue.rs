@@ -13,6 +13,7 @@ pub const AUTH: &[Action] = &[
     ("auth.login.succeeded", "somebody signed in"),
     ("auth.login.failed", "a sign-in was refused"),
     ("auth.login.locked", "an account or address was locked after too many failures"),
+    ("auth.login.unlocked", "the operator lifted the lock of an account"),
     ("auth.logout", "somebody signed out"),
     ("auth.mfa.enrolled", "a second factor was enrolled"),
     ("auth.mfa.disabled", "a second factor was removed by its owner"),
