@@ -23,7 +23,18 @@ export type Permission =
   | 'enrolment.auto_approve'
   | 'settings.read'
   | 'settings.write'
-  | 'sessions.own';
+  | 'audit.read'
+  | 'audit.export'
+  | 'audit.manage'
+  | 'sessions.own'
+  | 'licence.read'
+  | 'licence.manage'
+  | 'egress.read'
+  | 'egress.manage'
+  | 'sessions.manage'
+  | 'mfa.reset'
+  | 'api_keys.own'
+  | 'service_keys.manage';
 export type TokenStatus = 'active' | 'expired' | 'exhausted' | 'revoked';
 export type AgentStatus = 'pending' | 'active' | 'offline' | 'revoked';
 export type HostStatus = 'online' | 'offline' | 'unknown' | 'pending';
@@ -55,6 +66,22 @@ export type SetupRequest = Schemas['SetupInput'];
 export type LoginRequest = Schemas['LoginInput'];
 export type Me = Schemas['MeBody'];
 export type SessionRow = Schemas['SessionBody'];
+export type SecondFactorMethod = 'totp' | 'passkey' | 'recovery_code';
+/** How a sign-in goes on. */
+export type SignInAnswer =
+  | { status: 'signed_in'; me: Me }
+  | { status: 'second_factor'; methods: SecondFactorMethod[]; expires_at: string };
+export type SecondStep = With<Schemas['SecondStepBody'], { methods: SecondFactorMethod[] }>;
+export type Mfa = Written<Schemas['MfaBody']>;
+export type TotpEnrolment = Schemas['TotpEnrolmentBody'];
+export type RecoveryCodes = Schemas['RecoveryCodesBody'];
+export type Reauthentication = Written<Schemas['ReauthenticationBody']>;
+export type Passkey = Written<Schemas['PasskeyBody']>;
+export type PasskeyChallenge = Schemas['PasskeyChallengeBody'];
+export type ApiKey = Written<Schemas['ApiKeyBody']>;
+export type CreatedApiKey = { key: ApiKey; secret: string };
+export type NewApiKeyRequest = Schemas['NewApiKeyInput'];
+export type NewServiceKeyRequest = Schemas['NewServiceKeyInput'];
 
 export type Tag = Schemas['Tag'];
 export type Token = With<Written<Schemas['EnrolmentToken']>, { status: TokenStatus }>;
@@ -95,3 +122,18 @@ export type HostUpdate = With<Written<Schemas['HostUpdated']>, { status: HostSta
 export interface FleetChange {
   kinds: ('vitals' | 'status' | 'agents' | 'hosts')[];
 }
+
+export type AuditEvent = Written<Schemas['AuditEvent']>;
+/** States before and after are whatever the action is about. */
+export type AuditEventDetail = With<
+  Written<Schemas['AuditEventDetail']>,
+  { before: unknown; after: unknown }
+>;
+export type AuditExport = Written<Schemas['AuditExport']>;
+export type AuditSettings = Written<Schemas['AuditSettings']>;
+export type AuditSettingsInput = Written<Schemas['AuditSettingsInput']>;
+export type AuditForwarder = Written<Schemas['AuditForwarder']>;
+export type AuditForwarderInput = Written<Schemas['AuditForwarderInput']>;
+export type AuditForwarderTest = Written<Schemas['AuditForwarderTest']>;
+export type VerifyReport = Written<Schemas['VerifyReport']>;
+export type OwnSignIn = Written<Schemas['OwnSignIn']>;

@@ -8,21 +8,26 @@ import { hadSession, localPath, meQuery, methodsQuery, rememberSignIn } from '@/
 /** Two guards can run in one navigation; the second uses the answer of the first. */
 const METHODS_FRESH_MS = 2_000;
 
+/** The only page of people who have to enrol a second factor first. */
+const ENROLMENT_PAGE = '/account/security';
+
 function readMethods(client: QueryClient): Promise<AuthMethods> {
   return client.fetchQuery({ ...methodsQuery, staleTime: METHODS_FRESH_MS });
 }
 
 /** Asks without the query cache, so that a refusal here is not reported as an ended session. */
-async function readMe(client: QueryClient): Promise<boolean> {
-  if (client.getQueryData(meQuery.queryKey)) {
-    return true;
+async function readMe(client: QueryClient): Promise<Me | undefined> {
+  const known = client.getQueryData(meQuery.queryKey);
+  if (known) {
+    return known;
   }
   try {
-    rememberSignIn(client, await api.get<Me>('/me'));
-    return true;
+    const me = await api.get<Me>('/me');
+    rememberSignIn(client, me);
+    return me;
   } catch (error) {
     if (isProblem(error) && error.status === 401) {
-      return false;
+      return undefined;
     }
     throw error;
   }
@@ -30,7 +35,11 @@ async function readMe(client: QueryClient): Promise<boolean> {
 
 /** Guard of every page behind sign-in. */
 export async function requireSignedIn(client: QueryClient, href: string): Promise<void> {
-  if (await readMe(client)) {
+  const me = await readMe(client);
+  if (me) {
+    if (me.standing === 'must_enrol' && !href.startsWith(ENROLMENT_PAGE)) {
+      throw redirect({ href: ENROLMENT_PAGE });
+    }
     return;
   }
   const methods = await readMethods(client);

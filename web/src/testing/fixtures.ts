@@ -34,6 +34,7 @@ export function aMe(permissions: Permission[] = SUPER_ADMIN): Me {
   return {
     user: { id: 'u1', name: 'Ada Moss', email: 'ada@example.net', email_verified: true },
     organisation: { id: 'o1', name: 'Northwind' },
+    standing: 'active',
     roles: ['super_admin'],
     permissions,
     session: { id: 's1', expires_at: ago(-86_400) },

@@ -1,9 +1,19 @@
 import { vi } from 'vitest';
 import { API_BASE } from '@/api/client';
+import type { Features } from '@/api/features';
+import type { ActivationToken, Licence, LicenceHistory } from '@/api/licence';
 import type {
   Agent,
   AgentHistoryEntry,
+  ApiKey,
+  AuditEvent,
+  AuditEventDetail,
+  AuditExport,
+  AuditForwarder,
+  AuditForwarderTest,
+  AuditSettings,
   AuthMethods,
+  CreatedApiKey,
   CreatedToken,
   CursorPage,
   EnrolmentSettings,
@@ -13,23 +23,78 @@ import type {
   HostSummary,
   ListOf,
   Me,
+  Mfa,
+  OwnSignIn,
   Page,
+  Passkey,
+  PasskeyChallenge,
   ProblemBody,
+  Reauthentication,
+  RecoveryCodes,
   Sample,
+  SecondStep,
   SessionRow,
+  SignInAnswer,
   Token,
+  TotpEnrolment,
+  VerifyReport,
 } from '@/api/schema';
 
 /** Every call the interface makes, with the shape of its answer. */
 export interface Endpoints {
   'GET /auth/methods': AuthMethods;
   'POST /setup': Me;
-  'POST /auth/login': Me;
+  'POST /auth/login': SignInAnswer;
+  'GET /auth/mfa': SecondStep;
+  'POST /auth/mfa/verify': SignInAnswer;
+  'POST /auth/mfa/passkey/options': PasskeyChallenge;
+  'POST /auth/mfa/passkey': SignInAnswer;
+  'POST /auth/passkey/options': PasskeyChallenge;
+  'POST /auth/passkey': SignInAnswer;
+  'GET /me/mfa': Mfa;
+  'POST /me/mfa/totp': TotpEnrolment;
+  'POST /me/mfa/totp/confirm': RecoveryCodes;
+  'DELETE /me/mfa/totp': undefined;
+  'POST /me/mfa/recovery-codes': RecoveryCodes;
+  'GET /me/reauthentication': Reauthentication;
+  'POST /me/reauthenticate': undefined;
+  'POST /me/reauthenticate/passkey/options': PasskeyChallenge;
+  'POST /me/reauthenticate/passkey': undefined;
+  'GET /me/passkeys': ListOf<Passkey>;
+  'POST /me/passkeys': Passkey;
+  'POST /me/passkeys/options': PasskeyChallenge;
+  'PATCH /me/passkeys/{id}': Passkey;
+  'DELETE /me/passkeys/{id}': undefined;
+  'GET /me/api-keys': ListOf<ApiKey>;
+  'POST /me/api-keys': CreatedApiKey;
+  'DELETE /me/api-keys/{id}': undefined;
+  'GET /api-keys': ListOf<ApiKey>;
+  'POST /api-keys': CreatedApiKey;
+  'DELETE /api-keys/{id}': undefined;
+  'GET /features': Features;
+  'GET /licence': Licence;
+  'PUT /licence': Licence;
+  'DELETE /licence': undefined;
+  'GET /licence/history': LicenceHistory;
+  'POST /licence/activation-tokens': ActivationToken;
+  'POST /licence/revocations/refresh': Licence;
   'POST /auth/logout': undefined;
   'GET /me': Me;
   'GET /me/sessions': ListOf<SessionRow>;
   'DELETE /me/sessions': undefined;
   'DELETE /me/sessions/{id}': undefined;
+  'GET /audit/events': CursorPage<AuditEvent>;
+  'GET /audit/events/{id}': AuditEventDetail;
+  'POST /audit/verify': VerifyReport;
+  'POST /audit/exports': AuditExport;
+  'GET /audit/settings': AuditSettings;
+  'PUT /audit/settings': AuditSettings;
+  'GET /audit/forwarders': ListOf<AuditForwarder>;
+  'POST /audit/forwarders': AuditForwarder;
+  'PUT /audit/forwarders/{id}': AuditForwarder;
+  'DELETE /audit/forwarders/{id}': undefined;
+  'POST /audit/forwarders/{id}/test': AuditForwarderTest;
+  'GET /me/sign-ins': ListOf<OwnSignIn>;
   'GET /enrolment-tokens': Page<Token>;
   'POST /enrolment-tokens': CreatedToken;
   'POST /enrolment-tokens/{id}/revoke': Token;

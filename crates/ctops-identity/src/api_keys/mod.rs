@@ -26,11 +26,8 @@ use crate::sessions::DeclaredPermissions;
 pub(crate) use service::{find, find_by_id, note_use};
 
 /// Make, see and revoke one's own API keys.
-pub static API_KEYS_OWN: Permission = Permission {
-    name: "api_keys.own",
-    roles: &Role::ALL,
-    about: "Make, see and revoke your own API keys.",
-};
+pub static API_KEYS_OWN: Permission =
+    Permission { name: "api_keys.own", roles: &Role::ALL, about: "Make, see and revoke your own API keys." };
 
 /// Make, see and revoke the organisation's service keys.
 pub static SERVICE_KEYS_MANAGE: Permission = Permission {

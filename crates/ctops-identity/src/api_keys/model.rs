@@ -299,13 +299,18 @@ mod tests {
         assert!(within("0.0.0.0/0", "198.51.100.7") && !within("0.0.0.0/0", "2001:db8::1"));
         assert!(within("192.0.2.7", "::ffff:192.0.2.7"), "the same address in IPv6 clothes");
         assert!(within("2001:db8::/32", "2001:db8:ffff::1") && !within("2001:db8::/32", "2001:db9::1"));
-        for wrong in ["", "192.0.2.0/33", "192.0.2.0/", "192.0.2.0/+8", "192.0.2/24", "::/129", "example.com", "*"] {
+        for wrong in
+            ["", "192.0.2.0/33", "192.0.2.0/", "192.0.2.0/+8", "192.0.2/24", "::/129", "example.com", "*"]
+        {
             assert_eq!(Network::parse(wrong), None, "{wrong:?}");
         }
         assert!(is_allowed(None, [192, 0, 2, 1].into()));
         assert!(!is_allowed(Some(&["nonsense".into()]), [192, 0, 2, 1].into()), "closed, not open");
         let new = NewKey { allowed_networks: Some(vec!["x".into()]), ..asked(&["things.read"]) };
-        assert_eq!(check(new, &[Role::Engineer]), Err(vec![("allowed_networks".to_owned(), "not_a_network")]));
+        assert_eq!(
+            check(new, &[Role::Engineer]),
+            Err(vec![("allowed_networks".to_owned(), "not_a_network")])
+        );
     }
 
     /// Spec: auth 20

@@ -71,7 +71,12 @@ fn usable(row: KeyRow, ip: IpAddr) -> Option<LiveKey> {
 ///
 /// # Errors
 /// `internal` when the database fails.
-pub(crate) async fn note_use(pool: &Pool, key: &LiveKey, ip: IpAddr, now: DateTime<Utc>) -> Result<(), Problem> {
+pub(crate) async fn note_use(
+    pool: &Pool,
+    key: &LiveKey,
+    ip: IpAddr,
+    now: DateTime<Utc>,
+) -> Result<(), Problem> {
     let since = now - NOTE_EVERY;
     if key.last_used_at.is_some_and(|at| at >= since) {
         return Ok(());
@@ -79,12 +84,16 @@ pub(crate) async fn note_use(pool: &Pool, key: &LiveKey, ip: IpAddr, now: DateTi
     let mut tx = pool.begin().await.map_err(Problem::internal)?;
     let first = store::note_use(&mut tx, key.id, &ip.to_string(), now, since).await;
     if first.map_err(Problem::internal)? {
-        let event =
-            AuditEvent::by(By::User(key.user_id), Some(key.org_id), "auth.api_key.used_first_time", "api_key")
-                .on(key.id)
-                .labelled(key.name.as_str())
-                .summary("used an API key for the first time")
-                .from_ip(ip);
+        let event = AuditEvent::by(
+            By::User(key.user_id),
+            Some(key.org_id),
+            "auth.api_key.used_first_time",
+            "api_key",
+        )
+        .on(key.id)
+        .labelled(key.name.as_str())
+        .summary("used an API key for the first time")
+        .from_ip(ip);
         audit::append(&mut tx, &event, now).await.map_err(Problem::internal)?;
     }
     tx.commit().await.map_err(Problem::internal)
@@ -130,9 +139,12 @@ pub(super) async fn create(
     let holders: Vec<&Rights> = std::iter::once(&actor.rights).chain(&service).collect();
     let key = new.check(declared, &holders, settings.api_keys_max_days, now)?;
     let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
-    let live = store::count_live_locked(&mut tx, actor.org_id, owner, now).await.map_err(Problem::internal)?;
+    let live =
+        store::count_live_locked(&mut tx, actor.org_id, owner, now).await.map_err(Problem::internal)?;
     if live >= most {
-        return Err(Problem::wrong_state(format!("there are {live} keys already, at most {most} are allowed")));
+        return Err(Problem::wrong_state(format!(
+            "there are {live} keys already, at most {most} are allowed"
+        )));
     }
     let (id, secret) = put(&mut tx, &grant, actor, &key, role, now).await?;
     let after = json!({

@@ -132,7 +132,10 @@ pub(super) async fn count_live_locked(
     owner: Option<Uuid>,
     now: DateTime<Utc>,
 ) -> Result<i64, sqlx::Error> {
-    sqlx::query("SELECT id FROM organisations WHERE id = $1 FOR UPDATE").bind(org_id).execute(&mut **tx).await?;
+    sqlx::query("SELECT id FROM organisations WHERE id = $1 FOR UPDATE")
+        .bind(org_id)
+        .execute(&mut **tx)
+        .await?;
     sqlx::query_scalar(
         "SELECT count(*)
          FROM api_keys

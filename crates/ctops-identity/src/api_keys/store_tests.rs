@@ -74,7 +74,8 @@ async fn the_use_of_a_key_is_written_once_a_minute_and_the_first_is_told() {
         let mut tx = db.pool().begin().await.unwrap();
         let first = note_use(&mut tx, id, ip, now, now - NOTE_EVERY).await.unwrap();
         tx.commit().await.unwrap();
-        let key = list(db.pool(), &Grant::of_operator(org, &API_KEYS_OWN), Some(ada), Some(id)).await.unwrap();
+        let key =
+            list(db.pool(), &Grant::of_operator(org, &API_KEYS_OWN), Some(ada), Some(id)).await.unwrap();
         (first, key[0].last_used_at, key[0].last_used_ip.clone())
     };
     assert_eq!(note(hours(1), "192.0.2.1").await, (true, Some(hours(1)), Some("192.0.2.1".into())));

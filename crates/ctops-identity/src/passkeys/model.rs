@@ -66,11 +66,13 @@ pub(super) struct StoredPasskey {
 /// # Errors
 /// `unavailable` when people reach it by a bare address: passkeys belong to a name (WebAuthn section 5.1.2).
 pub(super) fn site(installation: &Installation) -> Result<Webauthn, Problem> {
-    let unavailable = || Problem::new(
-        ProblemKind::Conflict,
-        "wrong_state",
-        "passkeys need a server that is reached by name over https; see the public address in the settings",
-    );
+    let unavailable = || {
+        Problem::new(
+            ProblemKind::Conflict,
+            "wrong_state",
+            "passkeys need a server that is reached by name over https; see the public address in the settings",
+        )
+    };
     let origin = Url::parse(&installation.public_url).map_err(|_| unavailable())?;
     let domain = origin.domain().ok_or_else(unavailable)?.to_owned();
     let site = WebauthnBuilder::new(&domain, &origin).map_err(|_| unavailable())?;
@@ -84,7 +86,11 @@ pub(super) fn site(installation: &Installation) -> Result<Webauthn, Problem> {
 pub(super) fn check_passkey_name(text: &str) -> Result<String, Problem> {
     let name = text.trim();
     if !NAME_CHARS.contains(&name.chars().count()) || name.chars().any(is_hostile) {
-        return Err(Problem::invalid_field("name", "invalid", "must have 1 to 100 characters, none of control"));
+        return Err(Problem::invalid_field(
+            "name",
+            "invalid",
+            "must have 1 to 100 characters, none of control",
+        ));
     }
     Ok(name.to_owned())
 }

@@ -8,12 +8,14 @@ use ctops_slice::{Actor, AppState};
 use serde_json::{Value, json};
 use uuid::Uuid;
 use webauthn_rs::prelude::{
-    DiscoverableAuthentication, DiscoverableKey, PasskeyAuthentication, PasskeyRegistration, PublicKeyCredential,
-    RegisterPublicKeyCredential,
+    DiscoverableAuthentication, DiscoverableKey, PasskeyAuthentication, PasskeyRegistration,
+    PublicKeyCredential, RegisterPublicKeyCredential,
 };
 
 use super::ceremony::{self, refused};
-use super::model::{Challenge, ListedPasskey, MAX_PASSKEYS, Purpose, StoredPasskey, check_passkey_name, site};
+use super::model::{
+    Challenge, ListedPasskey, MAX_PASSKEYS, Purpose, StoredPasskey, check_passkey_name, site,
+};
 use super::store;
 use crate::reauthentication::{STEP_UP, confirmed, session_only};
 use crate::{accounts, sessions};
@@ -78,7 +80,12 @@ pub(super) async fn create(
 }
 
 /// Renames one of the actor's passkeys.
-pub(super) async fn rename(state: &AppState, actor: &Actor, id: Uuid, name: &str) -> Result<ListedPasskey, Problem> {
+pub(super) async fn rename(
+    state: &AppState,
+    actor: &Actor,
+    id: Uuid,
+    name: &str,
+) -> Result<ListedPasskey, Problem> {
     session_only(actor)?;
     let name = check_passkey_name(name)?;
     let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
@@ -156,7 +163,11 @@ pub(super) async fn finish_sign_in(
 }
 
 /// A challenge for the passkeys of one person.
-pub(super) async fn begin_for(state: &AppState, purpose: Purpose, user_id: Uuid) -> Result<Challenge, Problem> {
+pub(super) async fn begin_for(
+    state: &AppState,
+    purpose: Purpose,
+    user_id: Uuid,
+) -> Result<Challenge, Problem> {
     let present = store::of_user(&state.pool, user_id).await.map_err(Problem::internal)?;
     if present.is_empty() {
         return Err(Problem::wrong_state("there is no passkey"));
@@ -178,7 +189,8 @@ pub(super) async fn finish_for(
     token: &str,
     credential: Value,
 ) -> Result<(), Problem> {
-    let authentication: PasskeyAuthentication = ceremony::take(state, token, (purpose, Some(user_id))).await?;
+    let authentication: PasskeyAuthentication =
+        ceremony::take(state, token, (purpose, Some(user_id))).await?;
     let credential: PublicKeyCredential = ceremony::credential(credential)?;
     let result = site(&state.installation)?.finish_passkey_authentication(&credential, &authentication);
     let result = result.map_err(refused)?;
@@ -197,7 +209,12 @@ pub(super) async fn begin_confirmation(state: &AppState, actor: &Actor) -> Resul
 }
 
 /// Confirms with a passkey (auth 17).
-pub(super) async fn confirm(state: &AppState, actor: &Actor, token: &str, credential: Value) -> Result<(), Problem> {
+pub(super) async fn confirm(
+    state: &AppState,
+    actor: &Actor,
+    token: &str,
+    credential: Value,
+) -> Result<(), Problem> {
     session_only(actor)?;
     let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
     finish_for(state, &mut tx, (Purpose::Confirm, actor.user_id), token, credential).await?;

@@ -63,9 +63,6 @@ pub(crate) struct ReauthenticationDeps {
 
 pub(crate) fn slice(deps: ReauthenticationDeps) -> Slice {
     Slice::new("reauthentication")
-        .operation(
-            Access::OwnAccount,
-            routes!(http::get_reauthentication).layer(Extension(deps.clone())),
-        )
+        .operation(Access::OwnAccount, routes!(http::get_reauthentication).layer(Extension(deps.clone())))
         .operation(Access::OwnAccount, routes!(http::reauthenticate).layer(Extension(deps)))
 }

@@ -5,8 +5,8 @@ use ctops_base::{Problem, ProblemKind};
 use ctops_pg::Tx;
 use ctops_slice::audit::{self, AuditEvent};
 use ctops_slice::{Actor, AppState, Credential, throttle};
-use uuid::Uuid;
 use tokio::time::{Instant, sleep_until};
+use uuid::Uuid;
 
 use super::{ReauthenticationDeps, STEP_UP, Way};
 use crate::passwords::{self, Secret};
@@ -25,7 +25,11 @@ pub(super) struct Ways {
 ///
 /// # Errors
 /// `forbidden` for API keys; `internal`.
-pub(super) async fn ways(state: &AppState, deps: &ReauthenticationDeps, actor: &Actor) -> Result<Ways, Problem> {
+pub(super) async fn ways(
+    state: &AppState,
+    deps: &ReauthenticationDeps,
+    actor: &Actor,
+) -> Result<Ways, Problem> {
     let Credential::Session { confirmed_at, .. } = actor.credential else {
         return Err(keys_may_not());
     };

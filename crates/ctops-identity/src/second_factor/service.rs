@@ -21,8 +21,7 @@ use crate::reauthentication::STEP_UP;
 use crate::{accounts, passkeys, sessions};
 
 /// Codes shown while enrolling, per user: whoever enrols reads them off the screen, so few are wrong.
-const ENROLMENT_CODES: Rate =
-    Rate { scope: "mfa_enrolment", limit: 10, window: Duration::from_secs(60) };
+const ENROLMENT_CODES: Rate = Rate { scope: "mfa_enrolment", limit: 10, window: Duration::from_secs(60) };
 
 /// The second factors somebody has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,8 +91,7 @@ pub(crate) async fn accept(
         }
         Proof::RecoveryCode(code) => {
             let wanted = recovery_hash(code.reveal());
-            let codes =
-                store::recovery_codes_for_update(tx, user_id).await.map_err(Problem::internal)?;
+            let codes = store::recovery_codes_for_update(tx, user_id).await.map_err(Problem::internal)?;
             let mut found = None;
             for (id, sealed) in &codes {
                 let hash = seal.open(&recovery_name(*id), sealed).map_err(Problem::internal)?;

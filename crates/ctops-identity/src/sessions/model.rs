@@ -110,7 +110,7 @@ impl DeclaredPermissions {
     }
 
     /// Those of this program; none before [`Self::put_in_force`].
-    pub(super) fn in_force() -> Self {
+    pub(crate) fn in_force() -> Self {
         IN_FORCE.get().cloned().unwrap_or_else(|| Self(Arc::from([])))
     }
 
@@ -118,6 +118,19 @@ impl DeclaredPermissions {
     pub(crate) fn is_held_by_all(&self, name: &str, holders: &[&Rights]) -> bool {
         let found = self.0.iter().find(|permission| permission.name == name);
         found.is_some_and(|permission| holders.iter().all(|rights| rights.hold(permission)))
+    }
+
+    /// The permission of this name.
+    pub(crate) fn find(&self, name: &str) -> Option<&'static Permission> {
+        self.0.iter().copied().find(|permission| permission.name == name)
+    }
+
+    /// All of them, by name, each once.
+    pub(crate) fn all(&self) -> Vec<&'static Permission> {
+        let mut all = self.0.to_vec();
+        all.sort_by_key(|permission| permission.name);
+        all.dedup_by_key(|permission| permission.name);
+        all
     }
 
     /// Names of those that `rights` hold, sorted, each once.

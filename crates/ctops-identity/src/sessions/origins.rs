@@ -25,7 +25,8 @@ pub(super) async fn note(
 ) -> Result<(), Problem> {
     let device = hash("device", new.user_id, &device_of(&new.user_agent));
     let network = hash("network", new.user_id, &network_of(new.ip));
-    let fresh = store::remember_origins(tx, new.user_id, &["device", "network"], &[device, network], now).await;
+    let fresh =
+        store::remember_origins(tx, new.user_id, &["device", "network"], &[device, network], now).await;
     let fresh = fresh.map_err(Problem::internal)?;
     if fresh.is_empty() {
         return Ok(());
@@ -85,7 +86,8 @@ mod tests {
 
     #[test]
     fn updates_of_a_browser_and_neighbouring_addresses_are_nothing_new() {
-        let firefox = |version: &str| device_of(&format!("Mozilla/5.0 (X11; Linux x86_64) Firefox/{version}"));
+        let firefox =
+            |version: &str| device_of(&format!("Mozilla/5.0 (X11; Linux x86_64) Firefox/{version}"));
         assert_eq!(firefox("128.0"), firefox("145.0.1"));
         assert_ne!(firefox("128.0"), device_of("curl/8.11.0"));
         let network = |text: &str| network_of(text.parse().unwrap());

@@ -15,11 +15,11 @@ use ctops_slice::{Actor, AppState, Grant, Standing};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{SESSIONS_MANAGE, SESSIONS_OWN, origins, store};
 use super::model::{
     DeclaredPermissions, ListedSession, MAX_USER_AGENT_CHARS, NewSession, SessionRow, StartedSession, end_of,
     idle_since,
 };
+use super::{SESSIONS_MANAGE, SESSIONS_OWN, origins, store};
 use crate::accounts::{self, Profile};
 
 /// Starts a session with a new token and ends the one it replaces.
@@ -55,7 +55,10 @@ pub(crate) async fn start_in(
         ip: new.ip.to_string(),
         user_agent: &user_agent,
         created_at: now,
-        expires_at: end_of(now, settings_of(&state.pool, new.org_id).await?.session_lifetime(&state.installation)),
+        expires_at: end_of(
+            now,
+            settings_of(&state.pool, new.org_id).await?.session_lifetime(&state.installation),
+        ),
     };
     let after = json!({
         "method": row.method, "second_factor": row.second_factor, "expires_at": row.expires_at,
@@ -168,9 +171,8 @@ pub(super) async fn end_others(state: &AppState, actor: &Actor) -> Result<(), Pr
     let grant = actor.grant(&SESSIONS_OWN)?;
     let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
     let keep = actor.session_id().ok_or_else(Problem::forbidden)?;
-    let ended = store::delete_others(&mut tx, &grant, actor.user_id, keep)
-        .await
-        .map_err(Problem::internal)?;
+    let ended =
+        store::delete_others(&mut tx, &grant, actor.user_id, keep).await.map_err(Problem::internal)?;
     let event = AuditEvent::by_actor(actor, "auth.session.revoked", "user")
         .on(actor.user_id)
         .summary(format!("ended {ended} other sessions"));
@@ -218,7 +220,11 @@ pub(super) async fn me_after(
 }
 
 /// The live sessions of a member, for administrators (auth 14).
-pub(super) async fn list_of(state: &AppState, actor: &Actor, user_id: Uuid) -> Result<Vec<ListedSession>, Problem> {
+pub(super) async fn list_of(
+    state: &AppState,
+    actor: &Actor,
+    user_id: Uuid,
+) -> Result<Vec<ListedSession>, Problem> {
     let grant = actor.grant(&SESSIONS_MANAGE)?;
     must_be_member(state, &grant, user_id).await?;
     let now = state.clock.now();

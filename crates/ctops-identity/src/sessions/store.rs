@@ -51,10 +51,21 @@ pub(super) async fn find_live(
     .fetch_optional(pool)
     .await?;
     // A method this program does not know (written by a newer one) gives no session.
-    Ok(row.and_then(|(id, user_id, org_id, method, second_factor, confirmed_at, last_used_at, expires_at)| {
-        let method = SignInMethod::parse(&method)?;
-        Some(LiveSession { id, user_id, org_id, method, second_factor, confirmed_at, last_used_at, expires_at })
-    }))
+    Ok(row.and_then(
+        |(id, user_id, org_id, method, second_factor, confirmed_at, last_used_at, expires_at)| {
+            let method = SignInMethod::parse(&method)?;
+            Some(LiveSession {
+                id,
+                user_id,
+                org_id,
+                method,
+                second_factor,
+                confirmed_at,
+                last_used_at,
+                expires_at,
+            })
+        },
+    ))
 }
 
 /// Whether the session still speaks for an active member at `now`.

@@ -16,6 +16,7 @@ mod model;
 pub(crate) mod second_step;
 mod second_step_http;
 mod service;
+mod sso_only;
 mod store;
 #[cfg(test)]
 mod store_tests;

@@ -29,7 +29,8 @@ pub(crate) struct StepFrom {
 /// `sign_in_expired`; `internal`.
 pub(crate) async fn waiting(state: &AppState, token: &str) -> Result<(PendingRow, Factors), Problem> {
     let hash = sha256(token.as_bytes());
-    let found = store::find_pending(&state.pool, &hash, state.clock.now()).await.map_err(Problem::internal)?;
+    let found =
+        store::find_pending(&state.pool, &hash, state.clock.now()).await.map_err(Problem::internal)?;
     let pending = found.ok_or_else(expired)?;
     let factors = second_factor::factors_of(&state.pool, pending.user_id).await?;
     Ok((pending, factors))
@@ -47,7 +48,11 @@ pub(crate) async fn count(state: &AppState, ip: IpAddr) -> Result<(), Problem> {
 ///
 /// # Errors
 /// `sign_in_expired`, `invalid_code`, `rate_limited`, `internal`.
-pub(super) async fn finish(state: &AppState, from: StepFrom, proof: &Proof) -> Result<SignInOutcome, Problem> {
+pub(super) async fn finish(
+    state: &AppState,
+    from: StepFrom,
+    proof: &Proof,
+) -> Result<SignInOutcome, Problem> {
     let refuse_at = Instant::now() + refusal_time();
     count(state, from.ip).await?;
     match judge(state, &from, proof).await {
@@ -124,8 +129,7 @@ pub(crate) async fn fail(
     } else {
         store::count_failure(&mut tx, pending.id).await.map_err(Problem::internal)?;
     }
-    let locks =
-        throttle::fail(&state.pool, &SECOND_FACTOR_LOCK, &pending.user_id.to_string(), now).await?;
+    let locks = throttle::fail(&state.pool, &SECOND_FACTOR_LOCK, &pending.user_id.to_string(), now).await?;
     let event = |action, summary: &str| {
         AuditEvent::by(By::Anonymous, Some(pending.org_id), action, "user")
             .on(pending.user_id)

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::complete::{FirstFactor, SignInOutcome, complete};
 use super::model::{ACCOUNT_LOCK, Account, Attempt, CREDENTIAL_POSTS, refusal_time};
-use super::store;
+use super::{sso_only, store};
 use crate::passwords::Passwords;
 use crate::sessions;
 
@@ -50,6 +50,7 @@ enum Refusal {
     WrongPassword,
     Deactivated,
     EmailNotVerified,
+    SsoOnly,
 }
 
 impl Refusal {
@@ -60,6 +61,11 @@ impl Refusal {
                 ProblemKind::Forbidden,
                 "email_not_verified",
                 "verify your e-mail address before you sign in",
+            ),
+            Refusal::SsoOnly => Problem::new(
+                ProblemKind::Forbidden,
+                "sso_only",
+                "sign in through your identity provider; passwords are switched off here",
             ),
             _ => Problem::new(
                 ProblemKind::Unauthenticated,
@@ -77,6 +83,7 @@ impl Refusal {
             Refusal::WrongPassword => "wrong password",
             Refusal::Deactivated => "the account is deactivated",
             Refusal::EmailNotVerified => "the e-mail address is not verified",
+            Refusal::SsoOnly => "only identity providers sign people in",
         }
     }
 }
@@ -96,9 +103,12 @@ async fn decide(
     let matches = turn.verify(attempt.password.clone(), stored).await?;
     let refusal = match &account {
         None => Some(Refusal::NoAccount),
-        Some(account) => judge(account, matches, state.installation.require_email_verification),
+        Some(account) => match judge(account, matches, state.installation.require_email_verification) {
+            None if sso_only::keeps_out(state, account).await? => Some(Refusal::SsoOnly),
+            judged => judged,
+        },
     };
-    if matches!(refusal, None | Some(Refusal::EmailNotVerified)) {
+    if matches!(refusal, None | Some(Refusal::EmailNotVerified | Refusal::SsoOnly)) {
         throttle::clear(pool, ACCOUNT_LOCK.scope, &attempt.email).await?;
     }
     if let Some(refusal) = refusal {
@@ -141,10 +151,14 @@ async fn record_refusal(
         }
     };
     let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
-    let failed = event(By::Anonymous, "auth.login.failed").summary(refusal.reason());
+    let failed = event(By::Anonymous, "auth.login.failed")
+        .summary(refusal.reason())
+        .failed(refusal.reason().replace([' ', '-'], "_"));
     audit::append(&mut tx, &failed, now).await.map_err(Problem::internal)?;
-    if locks && refusal != Refusal::EmailNotVerified {
-        let locked = event(By::System, "auth.login.locked").summary("too many failed sign-ins in a row");
+    if locks && !matches!(refusal, Refusal::EmailNotVerified | Refusal::SsoOnly) {
+        let locked = event(By::System, "auth.login.locked")
+            .because("lock_out")
+            .summary("too many failed sign-ins in a row");
         audit::append(&mut tx, &locked, now).await.map_err(Problem::internal)?;
         tracing::info!(client.ip = %attempt.ip, "sign-in was locked after too many failures");
     }

@@ -64,7 +64,9 @@ pub(super) async fn insert_pending(
 type PendingTuple = (Uuid, Uuid, Uuid, String, Option<Uuid>, i32, DateTime<Utc>);
 
 /// A method this program does not know (written by a newer one) gives no sign-in.
-fn pending((id, user_id, org_id, method, replaces, failures, expires_at): PendingTuple) -> Option<PendingRow> {
+fn pending(
+    (id, user_id, org_id, method, replaces, failures, expires_at): PendingTuple,
+) -> Option<PendingRow> {
     let method = SignInMethod::parse(&method)?;
     Some(PendingRow { id, user_id, org_id, method, replaces, failures, expires_at })
 }
@@ -121,4 +123,30 @@ pub(super) async fn count_failure(tx: &mut Tx<'_>, id: Uuid) -> Result<(), sqlx:
 pub(super) async fn delete_pending(tx: &mut Tx<'_>, id: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query("DELETE FROM pending_sign_ins WHERE id = $1").bind(id).execute(&mut **tx).await?;
     Ok(())
+}
+
+/// Kinds of the identity providers that are switched on in an organisation.
+pub(super) async fn enabled_provider_kinds(pool: &Pool, org_id: Uuid) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT DISTINCT kind FROM identity_providers WHERE org_id = $1 AND enabled AND deleted_at IS NULL",
+    )
+    .bind(org_id)
+    .fetch_all(pool)
+    .await
+}
+
+/// The active super_admin with a password and a verified address who joined first.
+pub(super) async fn emergency_account(pool: &Pool, org_id: Uuid) -> Result<Option<Uuid>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT m.user_id
+         FROM memberships m
+         JOIN users u ON u.id = m.user_id
+         WHERE m.org_id = $1 AND m.state = 'active' AND 'super_admin' = ANY (m.roles)
+           AND u.active AND u.deleted_at IS NULL AND u.password_hash IS NOT NULL AND u.email_verified_at IS NOT NULL
+         ORDER BY m.created_at, m.user_id
+         LIMIT 1",
+    )
+    .bind(org_id)
+    .fetch_optional(pool)
+    .await
 }

@@ -164,7 +164,8 @@ async fn roles_taken_away_are_gone_with_the_next_request() {
     app.execute("UPDATE memberships SET roles = '{read_only,engineer}'").await;
     let me = app.send(get("/me").with(&browser)).await.body;
     assert_eq!(me["roles"], json!(["read_only", "engineer"]));
-    assert_eq!(me["permissions"], json!(["sessions.own", "things.read"]));
+    let permissions = me["permissions"].as_array().unwrap();
+    assert!(permissions.contains(&json!("things.read")) && !permissions.contains(&json!("things.break")));
     app.execute("UPDATE memberships SET roles = '{}'").await;
     let me = app.send(get("/me").with(&browser)).await.body;
     assert_eq!(me["permissions"], json!([]));
@@ -176,7 +177,7 @@ async fn roles_taken_away_are_gone_with_the_next_request() {
 async fn hourly_job_deletes_ended_sessions_and_old_counters() {
     let (app, _) = App::set_up().await;
     app.login(EMAIL, "not the password", "192.0.2.9").await;
-    app.clock.advance(TimeDelta::hours(23));
+    app.clock.advance(TimeDelta::hours(7 * 24 - 1));
     let browser = app.login(EMAIL, PASSWORD, "192.0.2.10").await.browser();
     app.clock.advance(TimeDelta::hours(2));
     let job = app.jobs.iter().find(|job| job.name() == "purge_sessions").unwrap();

@@ -19,7 +19,7 @@ async fn login_sets_a_host_cookie_with_all_attributes_and_a_token_that_is_stored
     assert_eq!(answer.set_cookie(), expected);
     assert!(browser.cookie.starts_with("__Host-ctops_session="));
     assert_eq!(browser.token().len(), 43, "256 bits in base64url");
-    assert_eq!(answer.body["session"]["expires_at"], "2026-06-10T12:00:00.000Z");
+    assert_eq!(answer.body["me"]["session"]["expires_at"], "2026-06-10T12:00:00.000Z");
     let stored: Vec<String> =
         sqlx::query_scalar("SELECT sessions::text FROM sessions").fetch_all(app.db.pool()).await.unwrap();
     assert!(stored.iter().all(|row| !row.contains(browser.token())));
@@ -65,7 +65,10 @@ async fn login_unverified_passes_when_verification_is_switched_off() {
     let (app, _) = App::set_up_with(installation).await;
     app.execute("UPDATE users SET email_verified_at = NULL").await;
     let answer = app.login(EMAIL, PASSWORD, "192.0.2.9").await;
-    assert_eq!((answer.status, &answer.body["user"]["email_verified"]), (StatusCode::OK, &json!(false)));
+    assert_eq!(
+        (answer.status, &answer.body["me"]["user"]["email_verified"]),
+        (StatusCode::OK, &json!(false))
+    );
 }
 
 /// Spec: auth 22

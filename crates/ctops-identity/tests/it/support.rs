@@ -10,14 +10,14 @@ use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use ctops_base::Clock;
+use ctops_egress::{Egress, EgressOptions};
 use ctops_identity::passwords::Passwords;
 use ctops_identity::sessions::SessionAuthenticator;
 use ctops_identity::setup::{SetupCode, prepare};
 use ctops_identity::{Deps, slices};
-use ctops_egress::{Egress, EgressOptions};
 use ctops_slice::events::EventHub;
-use ctops_slice::licence::{GivenEntitlements, Tier};
 use ctops_slice::guard::guard;
+use ctops_slice::licence::{GivenEntitlements, Tier};
 use ctops_slice::state::Installation;
 use ctops_slice::{AppState, Job};
 use ctops_testkit::{TestDb, a_clock};
@@ -53,6 +53,8 @@ pub(crate) struct App {
     pub(crate) passwords: Passwords,
     pub(crate) state: AppState,
     pub(crate) jobs: Vec<Arc<dyn Job>>,
+    /// What the organisation may use: everything, unless a test takes it away.
+    pub(crate) licence: GivenEntitlements,
     router: Router,
 }
 
@@ -63,6 +65,7 @@ impl App {
         let clock = a_clock();
         let installation = Arc::new(installation);
         let authenticator = SessionAuthenticator::new(db.pool().clone(), clock.clone(), &installation);
+        let licence = GivenEntitlements::tier(Tier::Enterprise);
         let state = AppState {
             pool: db.pool().clone(),
             clock: clock.clone(),
@@ -70,8 +73,11 @@ impl App {
             authenticator: Arc::new(authenticator),
             installation: installation.clone(),
             seal: Arc::new(ctops_crypto::seal::InstallKey::generate()),
-            entitlements: Arc::new(GivenEntitlements::tier(Tier::Enterprise)),
-            egress: Egress::new(db.pool().clone(), EgressOptions { allow_loopback: true, ..EgressOptions::default() }),
+            entitlements: Arc::new(licence.clone()),
+            egress: Egress::new(
+                db.pool().clone(),
+                EgressOptions { allow_loopback: true, ..EgressOptions::default() },
+            ),
         };
         let passwords = Passwords::new();
         let deps = Deps {
@@ -90,7 +96,7 @@ impl App {
         }
         let guarded = axum::middleware::from_fn_with_state(state.clone(), guard);
         let router = Router::from(api).layer(guarded).with_state(state.clone());
-        Self { db, clock, passwords, state, jobs, router }
+        Self { db, clock, passwords, state, jobs, licence, router }
     }
 
     /// An installation that waits for set-up without a code.
@@ -132,6 +138,24 @@ impl App {
         .fetch_one(self.db.pool())
         .await
         .unwrap()
+    }
+
+    /// Changes keys of the settings page `authentication`.
+    pub(crate) async fn set_authentication(&self, document: Value) {
+        sqlx::query(
+            "INSERT INTO settings (org_id, page, version, document, updated_at)
+             SELECT id, 'authentication', 1, $1, created_at FROM organisations
+             ON CONFLICT (org_id, page) DO UPDATE SET document = EXCLUDED.document",
+        )
+        .bind(document)
+        .execute(self.db.pool())
+        .await
+        .unwrap();
+    }
+
+    /// Makes a second factor a duty.
+    pub(crate) async fn demand_second_factor(&self) {
+        self.set_authentication(json!({ "require_two_factor": true })).await;
     }
 
     pub(crate) async fn execute(&self, sql: &'static str) {
@@ -232,6 +256,13 @@ pub(crate) fn post_raw(path: &str, body: String) -> Call {
     call
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "so that calls can build the body in place")]
+pub(crate) fn json_call(method: Method, path: &str, body: Value) -> Call {
+    let mut call = call(method, path).header("content-type", "application/json");
+    call.body = Some(body.to_string());
+    call
+}
+
 impl Call {
     pub(crate) fn from(mut self, ip: &str) -> Self {
         self.ip = ip.parse().unwrap();
@@ -241,6 +272,11 @@ impl Call {
     pub(crate) fn with(self, browser: &Browser) -> Self {
         let cookie = browser.cookie.clone();
         self.header("cookie", &cookie)
+    }
+
+    pub(crate) fn body(mut self, body: String) -> Self {
+        self.body = Some(body);
+        self
     }
 
     pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
@@ -272,6 +308,11 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// All cookies it sets.
+    pub(crate) fn cookies(&self) -> Vec<&str> {
+        self.headers.get_all(header::SET_COOKIE).iter().map(|value| value.to_str().unwrap()).collect()
+    }
+
     /// Status and code of a refusal.
     pub(crate) fn refusal(&self) -> (u16, &str) {
         (self.status.as_u16(), self.body["code"].as_str().unwrap_or_default())
@@ -296,6 +337,8 @@ impl Answer {
     pub(crate) fn browser(&self) -> Browser {
         assert!(self.status.is_success(), "{} {}", self.status, self.body);
         let cookie = self.set_cookie().split(';').next().unwrap().to_owned();
-        Browser { cookie, session_id: self.body["session"]["id"].as_str().unwrap().parse().unwrap() }
+        // Set-up answers with who is signed in, sign-ins wrap that.
+        let me = if self.body["me"].is_object() { &self.body["me"] } else { &self.body };
+        Browser { cookie, session_id: me["session"]["id"].as_str().unwrap().parse().unwrap() }
     }
 }

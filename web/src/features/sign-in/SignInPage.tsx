@@ -1,70 +1,43 @@
-import { Button, PasswordInput, Stack, TextInput } from '@mantine/core';
-import { useForm } from '@mantine/form';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useQueryClient } from '@tanstack/react-query';
 import { useRouter } from '@tanstack/react-router';
-import { api } from '@/api/client';
-import { isProblem } from '@/api/problem';
-import type { LoginRequest, Me } from '@/api/schema';
+import { useState } from 'react';
+import type { SignInAnswer } from '@/api/schema';
 import { localPath, rememberSignIn } from '@/api/session';
-import { Banner } from '@/ui/Banner';
 import { CentredPage } from '@/ui/CentredPage';
-import { errorText } from '@/ui/Notice';
 import { signInRoute } from '.';
+import { FirstStep } from './FirstStep';
+import { SecondStep } from './SecondStep';
 
+/** Sign-in: a first factor, and a second one for those who have one. */
 export function SignInPage() {
-  const { session, redirect } = signInRoute.useSearch();
+  const { session, step, redirect } = signInRoute.useSearch();
   const client = useQueryClient();
   const router = useRouter();
-  const signIn = useMutation({
-    mutationFn: (credentials: LoginRequest) => api.post<Me>('/auth/login', credentials),
-    onSuccess: (me) => {
-      rememberSignIn(client, me);
-      router.history.push(localPath(redirect));
-    },
-    onError: () => form.setFieldValue('password', ''),
-  });
-  const form = useForm<LoginRequest>({
-    initialValues: { email: '', password: '' },
-    validate: {
-      email: (value) => (value.includes('@') ? null : 'Enter your email address.'),
-      password: (value) => (value === '' ? 'Enter your password.' : null),
-    },
-  });
-  return (
+  const [second, setSecond] = useState(step === 'second_factor');
+  const [ended, setEnded] = useState(false);
+  const goOn = (answer: SignInAnswer) => {
+    if (answer.status === 'second_factor') {
+      setEnded(false);
+      setSecond(true);
+      return;
+    }
+    rememberSignIn(client, answer.me);
+    router.history.push(localPath(redirect));
+  };
+  const beginAnew = (why: 'ended' | 'chosen') => {
+    setEnded(why === 'ended');
+    setSecond(false);
+  };
+  return second ? (
+    <CentredPage title="Second factor">
+      <SecondStep onAnswer={goOn} onBeginAnew={beginAnew} />
+    </CentredPage>
+  ) : (
     <CentredPage title="Sign in">
-      {session === 'expired' && !signIn.isError && (
-        <Banner tone="info">Your session has ended. Sign in again to continue.</Banner>
-      )}
-      {signIn.isError && <Banner tone="bad">{signInText(signIn.error)}</Banner>}
-      <form noValidate onSubmit={form.onSubmit((values) => signIn.mutate(values))}>
-        <Stack gap="sm">
-          <TextInput
-            label="Email"
-            type="email"
-            autoComplete="username"
-            autoFocus
-            {...form.getInputProps('email')}
-          />
-          <PasswordInput
-            label="Password"
-            autoComplete="current-password"
-            {...form.getInputProps('password')}
-          />
-          <Button type="submit" loading={signIn.isPending} mt="xs">
-            Sign in
-          </Button>
-        </Stack>
-      </form>
+      <FirstStep
+        notice={ended ? 'step_ended' : session === 'expired' ? 'session_ended' : undefined}
+        onAnswer={goOn}
+      />
     </CentredPage>
   );
-}
-
-function signInText(error: unknown): string {
-  if (isProblem(error, 'invalid_credentials')) {
-    return 'The email address or the password is wrong.';
-  }
-  if (isProblem(error, 'email_not_verified')) {
-    return 'This email address is not verified yet. Use the link in the email that was sent to it.';
-  }
-  return errorText(error);
 }

@@ -4,6 +4,8 @@ import { requireSignedOut, rootRoute } from '@/app/registry';
 export interface SignInSearch {
   /** The session that was here has ended. */
   session?: 'expired';
+  /** The first factor was right, elsewhere: a second one is waited for. */
+  step?: 'second_factor';
   /** Path to return to after sign-in. */
   redirect?: string;
 }
@@ -13,6 +15,7 @@ export const signInRoute = createRoute({
   path: '/login',
   validateSearch: (raw: Record<string, unknown>): SignInSearch => ({
     session: raw.session === 'expired' ? 'expired' : undefined,
+    step: raw.step === 'second_factor' ? 'second_factor' : undefined,
     redirect: typeof raw.redirect === 'string' ? raw.redirect : undefined,
   }),
   beforeLoad: ({ context, search }) => requireSignedOut(context.queryClient, search),

@@ -18,7 +18,7 @@ describe('sign-in', () => {
   it('Spec: auth 15: a_first_visit_leads_to_sign-in_without_the_notice_and_back_to_the_page', async () => {
     const { api, user, address } = renderApp('/hosts?status=offline', {
       ...SIGNED_OUT,
-      'POST /auth/login': aMe(),
+      'POST /auth/login': { status: 'signed_in', me: aMe() },
     });
     await screen.findByRole('heading', { name: 'Sign in' });
     expect(screen.queryByText(/session has ended/)).toBeNull();

@@ -1,0 +1,2 @@
+export { ReauthenticationDialog } from './ReauthenticationDialog';
+export { useStepUp } from './useStepUp';
