@@ -78,6 +78,7 @@ async fn delete_batch(
     let orgs = hosts::purge(&mut tx, ids).await?;
     for (org_id, count) in &orgs {
         let mut event = AuditEvent::by(By::System, Some(*org_id), "host.deleted", "host")
+            .because("bulk_delete")
             .summary(format!("deleted {count} hosts whose names begin with {prefix}"))
             .change(Some(json!({"prefix": prefix, "hosts": count})), None);
         event.ip = ip;

@@ -79,7 +79,7 @@ pub async fn create_operator_token(
     store::insert(&mut tx, &grant, id, &new, &secret_parts(&secret), None, now)
         .await
         .map_err(Problem::internal)?;
-    let event = AuditEvent::by(By::System, Some(org_id), "enrolment_token.created", "enrolment_token")
+    let event = AuditEvent::by(By::SupportCli, Some(org_id), "enrolment_token.created", "enrolment_token")
         .on(id)
         .summary(format!("the operator created enrolment token {} on the server's machine", new.label))
         .change(None, Some(describe(&new)));

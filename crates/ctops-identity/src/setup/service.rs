@@ -7,6 +7,7 @@ use ctops_base::id::new_id;
 use ctops_base::{Clock, FieldProblem, Problem};
 use ctops_pg::Pool;
 use ctops_slice::audit::{self, AuditEvent, By};
+use ctops_slice::licence::{Entitlement, Feature};
 use ctops_slice::{AppState, SignInMethod, throttle};
 use serde_json::json;
 use uuid::Uuid;
@@ -130,6 +131,27 @@ pub(super) async fn set_up(
 
 /// Judges the set-up code and writes down a wrong one, in a transaction of its own so that the count stays when the
 /// request is refused.
+
+/// Identity providers whose buttons belong on the sign-in page: switched on and licensed (auth 35). Kind, id, name.
+pub(super) async fn offered_providers(state: &AppState) -> Result<Vec<(String, Uuid, String)>, Problem> {
+    let enabled = store::enabled_providers(&state.pool).await.map_err(Problem::internal)?;
+    let mut offered = Vec::new();
+    let mut known: Option<(Uuid, Entitlement)> = None;
+    for (org_id, kind, id, name) in enabled {
+        // They come organisation by organisation, so each is asked about once.
+        let entitlement = match &known {
+            Some((known_id, entitlement)) if *known_id == org_id => entitlement.clone(),
+            _ => state.entitlements.of(org_id).await?,
+        };
+        let feature = if kind == "saml" { Feature::SsoSaml } else { Feature::SsoOidc };
+        if entitlement.has(feature) {
+            offered.push((kind, id, name));
+        }
+        known = Some((org_id, entitlement));
+    }
+    Ok(offered)
+}
+
 async fn check_code(state: &AppState, given: Option<&Secret>, ip: IpAddr) -> Result<(), Problem> {
     let now = state.clock.now();
     let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
@@ -148,8 +170,7 @@ async fn check_code(state: &AppState, given: Option<&Secret>, ip: IpAddr) -> Res
                 None => ("auth.setup.refused", "wrong set-up code"),
                 Some(_) => ("auth.setup.locked", "too many wrong set-up codes"),
             };
-            let event =
-                AuditEvent::by(By::Anonymous, None, action, "installation").summary(summary).from_ip(ip);
+            let event = AuditEvent::by(By::Setup, None, action, "installation").summary(summary).from_ip(ip);
             audit::append(&mut tx, &event, now).await.map_err(Problem::internal)?;
             tx.commit().await.map_err(Problem::internal)?;
             tracing::info!(client.ip = %ip, "a wrong set-up code was refused");

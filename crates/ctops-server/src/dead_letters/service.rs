@@ -31,7 +31,7 @@ impl Who<'_> {
     fn event(self, action: &'static str) -> AuditEvent {
         match self {
             Who::Person(actor) => AuditEvent::by_actor(actor, action, "dead_letter"),
-            Who::Operator => AuditEvent::by(By::System, None, action, "dead_letter"),
+            Who::Operator => AuditEvent::by(By::SupportCli, None, action, "dead_letter"),
         }
     }
 }

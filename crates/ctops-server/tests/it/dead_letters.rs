@@ -160,6 +160,6 @@ async fn operator_sees_every_organisations_letters_and_waits_for_the_replay() {
     assert_eq!(outcome.unwrap(), format!("dead letter {id} was applied"));
     run(LettersCommand::Discard { id: secret }).await.unwrap();
     run(LettersCommand::Discard { id: secret }).await.unwrap_err();
-    let by_system = |action: &str| (format!("dead_letter.{action}"), "system".to_owned());
-    assert_eq!(audited(pool).await, [by_system("replay_requested"), by_system("discarded")]);
+    let by_operator = |action: &str| (format!("dead_letter.{action}"), "support_cli".to_owned());
+    assert_eq!(audited(pool).await, [by_operator("replay_requested"), by_operator("discarded")]);
 }

@@ -47,7 +47,8 @@ impl By<'_> {
     fn event(&self, org_id: Uuid, action: &'static str) -> AuditEvent {
         match self {
             By::Person(actor) => AuditEvent::by_actor(actor, action, "agent"),
-            By::Token(_) => AuditEvent::by(AuditBy::System, Some(org_id), action, "agent"),
+            By::Token(label) => AuditEvent::by(AuditBy::System, Some(org_id), action, "agent")
+                .because(format!("enrolment token {label}")),
         }
     }
 }

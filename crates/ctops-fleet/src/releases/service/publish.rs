@@ -42,7 +42,7 @@ impl Publisher<'_> {
     fn event(self, action: &'static str, id: Uuid) -> AuditEvent {
         match self {
             Self::Person(actor) => AuditEvent::by_actor(actor, action, "agent_release"),
-            Self::Operator => AuditEvent::by(By::System, None, action, "agent_release"),
+            Self::Operator => AuditEvent::by(By::SupportCli, None, action, "agent_release"),
         }
         .on(id)
     }
