@@ -14,11 +14,14 @@
 //! - [`admin`]: commands for the operator on the server's machine.
 
 pub mod admin;
+pub mod admin_people;
 pub mod assembly;
+pub mod audit;
 pub mod certificates;
 pub mod composition;
 pub mod dead_letters;
 pub mod doctor;
+pub mod facts;
 pub mod install_key;
 pub mod jobs;
 pub mod measure;

@@ -7,7 +7,7 @@ use ctops_config::Mistake;
 use ctops_server::migrate_profile::Profile;
 use ctops_server::roles::{ConsumerGroup, ServerRole};
 use ctops_server::settings::{REGISTRY, Settings};
-use ctops_server::{admin, composition, doctor, release, serve};
+use ctops_server::{admin, audit, composition, doctor, release, serve};
 
 /// Exit code for settings that are wrong (deployment 7): `EX_CONFIG` of sysexits.h.
 const EXIT_SETTINGS: u8 = 78;
@@ -64,6 +64,11 @@ enum Command {
         #[command(subcommand)]
         command: release::ReleaseCommand,
     },
+    /// Check that the audit log, or a file exported from it, is as it was written.
+    Audit {
+        #[command(subcommand)]
+        command: audit::AuditCommand,
+    },
     /// Print the web API's OpenAPI document.
     Openapi,
 }
@@ -100,6 +105,7 @@ fn main() -> ExitCode {
         Command::Config { command: ConfigCommand::Reference } => return print(&REGISTRY.reference("ct-ops")),
         Command::Config { command: ConfigCommand::Example } => return print(&REGISTRY.example()),
         Command::Release { command } if command.is_offline() => return report(release::run_offline(command)),
+        Command::Audit { command } if command.is_offline() => return report(audit::run_offline(command)),
         _ => {}
     }
     let settings = match Settings::load(std::env::vars()) {
@@ -124,6 +130,7 @@ fn main() -> ExitCode {
         Command::MigrateProfile { to, brokers } => admin::migrate_queue(&settings, to, brokers.as_deref()),
         Command::Admin { command } => admin::run(&settings, command),
         Command::Release { command } => release::run(&settings, command),
+        Command::Audit { command } => audit::run(&settings, &command),
         _ => Ok(()),
     };
     report(result)
