@@ -9,9 +9,11 @@ interface RequestOptions {
   query?: Query;
   body?: unknown;
   signal?: AbortSignal;
+  /** Version that was seen; the server refuses to overwrite a newer one. */
+  version?: number;
 }
 
-type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** Path below the API base with its query; empty, null and undefined values are left out. */
 export function apiUrl(path: string, query: Query = {}): string {
@@ -38,6 +40,9 @@ async function request<T>(method: Method, path: string, options: RequestOptions 
   }
   if (options.body !== undefined) {
     headers['Content-Type'] = 'application/json';
+  }
+  if (options.version !== undefined) {
+    headers['If-Match'] = `"${options.version}"`;
   }
   let response: Response;
   try {
@@ -94,6 +99,8 @@ export const api = {
   get: <T>(path: string, query?: Query, signal?: AbortSignal) =>
     request<T>('GET', path, { query, signal }),
   post: <T>(path: string, body?: unknown) => request<T>('POST', path, { body }),
+  put: <T>(path: string, body: unknown, version?: number) =>
+    request<T>('PUT', path, { body, version }),
   patch: <T>(path: string, body: unknown) => request<T>('PATCH', path, { body }),
   delete: (path: string) => request<void>('DELETE', path),
 };

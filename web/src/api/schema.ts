@@ -26,6 +26,15 @@ export type Permission =
   | 'audit.read'
   | 'audit.export'
   | 'audit.manage'
+  | 'mail.pending'
+  | 'system.read'
+  | 'users.read'
+  | 'users.manage'
+  | 'invitations.manage'
+  | 'teams.read'
+  | 'teams.manage'
+  | 'organisation.write'
+  | 'organisations.manage'
   | 'sessions.own'
   | 'licence.read'
   | 'licence.manage'
@@ -34,6 +43,8 @@ export type Permission =
   | 'sessions.manage'
   | 'mfa.reset'
   | 'api_keys.own'
+  | 'identity_providers.read'
+  | 'identity_providers.write'
   | 'service_keys.manage';
 export type TokenStatus = 'active' | 'expired' | 'exhausted' | 'revoked';
 export type AgentStatus = 'pending' | 'active' | 'offline' | 'revoked';
@@ -137,3 +148,39 @@ export type AuditForwarderInput = Written<Schemas['AuditForwarderInput']>;
 export type AuditForwarderTest = Written<Schemas['AuditForwarderTest']>;
 export type VerifyReport = Written<Schemas['VerifyReport']>;
 export type OwnSignIn = Written<Schemas['OwnSignIn']>;
+
+export type Role = 'super_admin' | 'org_admin' | 'engineer' | 'read_only';
+/** Who is invited has an invitation and no membership yet. */
+export type MemberState = 'pending' | 'active' | 'deactivated' | 'removed';
+export type User = With<
+  Written<Schemas['User']>,
+  { state: MemberState; roles: Role[]; displayed_role: Role | null; roles_from: 'people' | 'provider' }
+>;
+export type UserChange = Written<Schemas['UserChange']>;
+export type UserPatchRequest = Schemas['UserPatch'];
+export type InvitationState = 'live' | 'expired' | 'accepted' | 'cancelled';
+export type Invitation = With<
+  Written<Schemas['Invitation']>,
+  { roles: Role[]; state: InvitationState }
+>;
+export type InviteRequest = Schemas['NewInvitation'];
+export type Invited =
+  | { status: 'invited'; invitation: Invitation; link: string }
+  | { status: 'restored'; user_id: string };
+export type InvitationLook = With<Written<Schemas['InvitationLook']>, { roles: Role[] }>;
+export type AcceptRequest = Schemas['InvitationAcceptance'];
+export type AcceptAnswer =
+  | SignInAnswer
+  | { status: 'joined'; organisation_id: string }
+  | { status: 'verify_email' };
+export type Team = Written<Schemas['Team']>;
+export type TeamDetail = Team & {
+  members: Schemas['TeamMember'][];
+  host_groups: Schemas['TeamRef'][];
+};
+export type TeamMemberPreview = Schemas['TeamMemberPreview'];
+export type NewTeamRequest = Schemas['NewTeam'];
+export type TeamPatchRequest = Schemas['TeamPatch'];
+export type Organisation = With<Written<Schemas['Organisation']>, { roles: Role[] }>;
+export type OrganisationPatchRequest = Schemas['OrganisationPatch'];
+export type NewOrganisationRequest = Schemas['NewOrganisation'];

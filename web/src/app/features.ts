@@ -3,9 +3,14 @@ import { apiKeys } from '@/features/api-keys';
 import { audit } from '@/features/audit';
 import { enrolment } from '@/features/enrolment';
 import { hosts } from '@/features/hosts';
+import { identityProviders } from '@/features/identity-providers';
 import { licence } from '@/features/licence';
+import { organisation } from '@/features/organisation';
+import { people } from '@/features/people';
 import { security } from '@/features/security';
 import { sessions } from '@/features/sessions';
+import { settings } from '@/features/settings';
+import { teams } from '@/features/teams';
 
 /** Every feature behind sign-in, in the order of the navigation. A new one adds its line here. */
 export const features = [
@@ -17,4 +22,8 @@ export const features = [
   security,
   apiKeys,
   licence,
+  settings,
+  people,
+  teams,
+  organisation,
 ] as const;

@@ -2,7 +2,9 @@ import { vi } from 'vitest';
 import { API_BASE } from '@/api/client';
 import type { Features } from '@/api/features';
 import type { ActivationToken, Licence, LicenceHistory } from '@/api/licence';
+import type { IdentityProvider, Preset, ProviderTest } from '@/api/identityProviders';
 import type {
+  AcceptAnswer,
   Agent,
   AgentHistoryEntry,
   ApiKey,
@@ -21,9 +23,13 @@ import type {
   HostFacets,
   HostRow,
   HostSummary,
+  Invitation,
+  InvitationLook,
+  Invited,
   ListOf,
   Me,
   Mfa,
+  Organisation,
   OwnSignIn,
   Page,
   Passkey,
@@ -35,13 +41,65 @@ import type {
   SecondStep,
   SessionRow,
   SignInAnswer,
+  Team,
+  TeamDetail,
+  TeamMemberPreview,
   Token,
   TotpEnrolment,
+  User,
+  UserChange,
   VerifyReport,
 } from '@/api/schema';
+import type {
+  FeatureFlags,
+  PendingMail,
+  SettingsImport,
+  SettingsPage,
+  SettingsPageSummary,
+  SettingsPastSave,
+  SmtpTest,
+  SystemHealth,
+} from '@/api/settings';
+
+/** Calls about people, teams and organisations. */
+export interface PeopleEndpoints {
+  'GET /users': Page<User>;
+  'GET /users/{id}/history': ListOf<UserChange>;
+  'PATCH /users/{id}': User;
+  'DELETE /users/{id}': undefined;
+  'POST /users/{id}/restore': User;
+  'GET /invitations': Page<Invitation>;
+  'POST /invitations': Invited;
+  'POST /invitations/{id}/resend': Invited;
+  'DELETE /invitations/{id}': undefined;
+  'POST /invitations/lookup': InvitationLook;
+  'POST /invitations/accept': AcceptAnswer;
+  'GET /teams': Page<Team>;
+  'POST /teams': TeamDetail;
+  'GET /teams/{id}': TeamDetail;
+  'PATCH /teams/{id}': TeamDetail;
+  'DELETE /teams/{id}': undefined;
+  'POST /teams/{id}/members': TeamDetail;
+  'POST /teams/{id}/members/preview': TeamMemberPreview;
+  'DELETE /teams/{id}/members/{id}': undefined;
+  'PUT /teams/{id}/host-groups': TeamDetail;
+  'GET /host-groups': Page<{ id: string; name: string }>;
+  'GET /identity-providers': ListOf<IdentityProvider>;
+  'POST /identity-providers': IdentityProvider;
+  'GET /identity-providers/presets': Preset[];
+  'PATCH /identity-providers/{id}': IdentityProvider;
+  'DELETE /identity-providers/{id}': undefined;
+  'POST /identity-providers/{id}/test': ProviderTest;
+  'GET /organisations': ListOf<Organisation>;
+  'POST /organisations': Organisation;
+  'GET /organisations/{id}': Organisation;
+  'PATCH /organisations/{id}': Organisation;
+  'DELETE /organisations/{id}': undefined;
+  'POST /me/organisation': undefined;
+}
 
 /** Every call the interface makes, with the shape of its answer. */
-export interface Endpoints {
+export interface Endpoints extends PeopleEndpoints {
   'GET /auth/methods': AuthMethods;
   'POST /setup': Me;
   'POST /auth/login': SignInAnswer;
@@ -98,6 +156,22 @@ export interface Endpoints {
   'GET /enrolment-tokens': Page<Token>;
   'POST /enrolment-tokens': CreatedToken;
   'POST /enrolment-tokens/{id}/revoke': Token;
+  'GET /settings': ListOf<SettingsPageSummary>;
+  'GET /settings/authentication': SettingsPage;
+  'PUT /settings/authentication': SettingsPage;
+  'GET /settings/authentication/history': CursorPage<SettingsPastSave>;
+  'POST /settings/authentication/restore': SettingsPage;
+  'GET /settings/smtp-relay': SettingsPage;
+  'PUT /settings/smtp-relay': SettingsPage;
+  'GET /settings/smtp-relay/history': CursorPage<SettingsPastSave>;
+  'POST /settings/smtp-relay/test': SmtpTest;
+  'POST /settings/import': SettingsImport;
+  'GET /mail/pending': ListOf<PendingMail>;
+  'POST /mail/pending/{id}/reveal': { link: string | null };
+  'DELETE /mail/pending/{id}': undefined;
+  'GET /feature-flags': FeatureFlags;
+  'PATCH /feature-flags': FeatureFlags;
+  'GET /system/health': SystemHealth;
   'GET /settings/enrolment': EnrolmentSettings;
   'PATCH /settings/enrolment': EnrolmentSettings;
   'GET /agents': Page<Agent>;
