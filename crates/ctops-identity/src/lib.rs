@@ -35,6 +35,7 @@ pub mod organisations;
 pub mod passkeys;
 pub mod passwords;
 pub mod reauthentication;
+pub mod roles;
 pub mod second_factor;
 pub mod sessions;
 pub mod setup;
@@ -69,6 +70,7 @@ pub fn slices(deps: Deps) -> Vec<Slice> {
     declared.extend_from_slice(invitations::PERMISSIONS);
     declared.extend_from_slice(second_factor::PERMISSIONS);
     declared.extend_from_slice(api_keys::PERMISSIONS);
+    declared.extend_from_slice(roles::PERMISSIONS);
     let declared = sessions::DeclaredPermissions::new(declared);
     declared.put_in_force();
     let purge = sessions::PurgeSessions::new(deps.pool, deps.clock, deps.installation.session_idle);
@@ -79,6 +81,7 @@ pub fn slices(deps: Deps) -> Vec<Slice> {
     let invitations = invitations::slice(deps.passwords.clone());
     let sign_in = sign_in::SignInDeps { passwords: deps.passwords, declared: declared.clone() };
     vec![
+        roles::slice(&declared),
         setup::slice(sign_in.clone()),
         sign_in::slice(sign_in),
         second_factor::slice(),
