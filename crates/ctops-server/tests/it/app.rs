@@ -111,8 +111,10 @@ impl App {
         let token = random_token("");
         sqlx::query(
             "INSERT INTO sessions
-                 (id, token_hash, user_id, org_id, method, ip, user_agent, created_at, last_used_at, expires_at)
-             VALUES ($1, $2, $3, $4, 'password', '127.0.0.1', 'test', now(), now(), now() + interval '1 day')",
+                 (id, token_hash, user_id, org_id, method, ip, user_agent, created_at, last_used_at, confirmed_at,
+                  expires_at)
+             VALUES ($1, $2, $3, $4, 'password', '127.0.0.1', 'test', now(), now(), now(),
+                     now() + interval '1 day')",
         )
         .bind(new_id())
         .bind(sha256(token.as_bytes()).as_slice())

@@ -64,16 +64,28 @@ async fn public_operations_are_the_known_few() {
         "GET /agent/ca.pem",
         "GET /agent/install.sh",
         "GET /agent/manifest",
+        // Sign-in with the account of a directory.
+        "POST /auth/ldap/login",
         "POST /auth/login",
         "GET /auth/methods",
+        // The second step of a sign-in, named by a cookie of its own, and sign-in with a passkey: nobody is signed in yet.
+        "GET /auth/mfa",
+        "POST /auth/mfa/passkey",
+        "POST /auth/mfa/passkey/options",
+        "POST /auth/mfa/verify",
         // A browser on its way to an identity provider and back; nobody is signed in yet.
         "GET /auth/oidc/{id}/callback",
         "GET /auth/oidc/{id}/logout",
         "GET /auth/oidc/{id}/start",
+        "POST /auth/passkey",
+        "POST /auth/passkey/options",
         "POST /auth/saml/{id}/acs",
         "GET /auth/saml/{id}/finish",
         "GET /auth/saml/{id}/metadata",
         "GET /auth/saml/{id}/start",
+        // Whoever holds the link of an invitation has no account yet.
+        "POST /invitations/accept",
+        "POST /invitations/lookup",
         "POST /setup",
     ];
     assert_eq!(public, known, "a new public operation needs a reason and a line here");
