@@ -7,6 +7,7 @@ use ctops_fleet::enrolment::{NewToken, create_operator_token};
 use ctops_pg::migrate as schema;
 use serde_json::json;
 
+use crate::admin_people::{self, PeopleCommand};
 use crate::assembly::Assembly;
 use crate::dead_letters::cli::LettersCommand;
 use crate::migrate_profile::{self, Profile};
@@ -35,6 +36,12 @@ pub enum AdminCommand {
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=365))]
         days: u32,
     },
+    /// Let somebody in when nobody can sign in any more: create or promote a super_admin, unlock, clear second factors.
+    People {
+        /// What to do.
+        #[command(subcommand)]
+        command: PeopleCommand,
+    },
     /// See, replay and discard records that could not be applied.
     DeadLetters {
         /// What to do with them.
@@ -52,6 +59,9 @@ pub fn run(settings: &Settings, command: AdminCommand) -> Result<()> {
         let pool = Storage::attach(settings).await?;
         match command {
             AdminCommand::Status => status(&pool).await,
+            AdminCommand::People { command } => {
+                say(&admin_people::run(&pool, &Clock::system(), command).await?)
+            }
             AdminCommand::DeadLetters { command } => {
                 say(&dead_letters::cli::run(&pool, &Clock::system(), command).await?)
             }

@@ -3,7 +3,7 @@
 use super::Source;
 
 /// Table and the folders or files that may write it.
-const WRITERS: [(&str, &[&str]); 82] = [
+const WRITERS: [(&str, &[&str]); 91] = [
     ("consumer_offsets", &["crates/ctops-queue/"]),
     ("dead_letters", &["crates/ctops-queue/"]),
     ("leader_leases", &["crates/ctops-pg/src/leader.rs"]),
@@ -18,18 +18,40 @@ const WRITERS: [(&str, &[&str]); 82] = [
     ("audit_exports", &["crates/ctops-audit/src/exports/"]),
     ("audit_forwarders", &["crates/ctops-audit/src/forwarders/"]),
     ("sealed_secrets", &["crates/ctops-fleet/src/agents/"]),
-    ("organisations", &["crates/ctops-identity/src/setup/", "crates/ctops-fleet/src/enrolment/"]),
-    ("users", &[
-        "crates/ctops-identity/src/setup/",
-        "crates/ctops-identity/src/accounts/",
-        "crates/ctops-identity/src/api_keys/",
-    ]),
-    ("memberships", &[
-        "crates/ctops-identity/src/setup/",
-        "crates/ctops-identity/src/accounts/",
-        "crates/ctops-identity/src/api_keys/",
-    ]),
-    ("sessions", &["crates/ctops-identity/src/sessions/"]),
+    (
+        "organisations",
+        &[
+            "crates/ctops-identity/src/setup/",
+            "crates/ctops-fleet/src/enrolment/",
+            "crates/ctops-identity/src/organisations/",
+        ],
+    ),
+    (
+        "users",
+        &[
+            "crates/ctops-identity/src/setup/",
+            "crates/ctops-identity/src/accounts/",
+            "crates/ctops-identity/src/api_keys/",
+            "crates/ctops-identity/src/users/",
+        ],
+    ),
+    (
+        "memberships",
+        &[
+            "crates/ctops-identity/src/setup/",
+            "crates/ctops-identity/src/accounts/",
+            "crates/ctops-identity/src/api_keys/",
+            "crates/ctops-identity/src/users/",
+        ],
+    ),
+    (
+        "sessions",
+        &[
+            "crates/ctops-identity/src/sessions/",
+            "crates/ctops-identity/src/users/",
+            "crates/ctops-identity/src/organisations/",
+        ],
+    ),
     ("sign_in_origins", &["crates/ctops-identity/src/sessions/"]),
     ("pending_sign_ins", &["crates/ctops-identity/src/sign_in/"]),
     ("totp_seeds", &["crates/ctops-identity/src/second_factor/"]),
@@ -37,6 +59,14 @@ const WRITERS: [(&str, &[&str]); 82] = [
     ("passkeys", &["crates/ctops-identity/src/passkeys/"]),
     ("passkey_ceremonies", &["crates/ctops-identity/src/passkeys/"]),
     ("api_keys", &["crates/ctops-identity/src/api_keys/"]),
+    ("membership_changes", &["crates/ctops-identity/src/users/"]),
+    ("teams", &["crates/ctops-identity/src/teams/"]),
+    ("team_members", &["crates/ctops-identity/src/teams/"]),
+    ("team_host_groups", &["crates/ctops-identity/src/teams/"]),
+    ("invitations", &["crates/ctops-identity/src/invitations/"]),
+    ("external_identities", &["crates/ctops-identity/src/external/"]),
+    ("link_confirmations", &["crates/ctops-identity/src/external/"]),
+    ("user_host_scopes", &["crates/ctops-identity/src/invitations/"]),
     ("setup_codes", &["crates/ctops-identity/src/setup/"]),
     ("agent_enrolment_tokens", &["crates/ctops-fleet/src/enrolment/"]),
     ("agents", &["crates/ctops-fleet/src/agents/"]),
@@ -87,6 +117,7 @@ const WRITERS: [(&str, &[&str]); 82] = [
     ("feature_flags", &["crates/ctops-settings/src/feature_flags/"]),
     ("user_preferences", &["crates/ctops-settings/src/preferences/"]),
     ("job_runs", &["crates/ctops-settings/src/system/"]),
+    ("ldap_configurations", &["crates/ctops-directory/src/ldap_configurations/"]),
     ("organisation_licences", &["crates/ctops-licensing/src/licences/"]),
     ("activation_tokens", &["crates/ctops-licensing/src/licences/"]),
     ("licence_revocation_bundle", &["crates/ctops-licensing/src/licences/"]),
