@@ -1,13 +1,16 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Link, useRouteContext, useRouter } from '@tanstack/react-router';
-import { LogOut } from 'lucide-react';
+import { LogOut, Settings } from 'lucide-react';
 import { useId } from 'react';
 import { api } from '@/api/client';
 import { forgetSignIn, useMe } from '@/api/session';
+import { OrganisationSwitch } from '@/features/organisation/OrganisationSwitch';
 import { errorText } from '@/ui/Notice';
 import classes from './Navigation.module.css';
 import type { NavEntry } from './registry';
+import { isSettings, SETTINGS_ROOT, useSettingsEntries } from './SettingsFrame';
 import { ThemeChoice } from './ThemeChoice';
+import { TierBadge } from './TierBadge';
 
 interface NavigationProps {
   onNavigate?: () => void;
@@ -20,17 +23,26 @@ export function Navigation({ onNavigate }: NavigationProps) {
     navigation.filter(
       (entry) =>
         entry.section === section &&
+        !isSettings(entry.to) &&
         (entry.permission === undefined || me?.permissions.includes(entry.permission)),
     );
+  const [firstSetting] = useSettingsEntries();
+  const settings: NavEntry[] = firstSetting
+    ? [{ label: 'Settings', to: SETTINGS_ROOT, icon: Settings, section: 'administration' }]
+    : [];
   return (
     <nav className={classes.nav} aria-label="Main">
       <Section entries={entries('main')} onNavigate={onNavigate} />
-      <Section title="Administration" entries={entries('administration')} onNavigate={onNavigate} />
+      <Section
+        title="Administration"
+        entries={[...entries('administration'), ...settings]}
+        onNavigate={onNavigate}
+      />
       <div className={classes.account}>
         {me && (
           <div className={classes.person}>
             <bdi className={classes.name}>{me.user.name}</bdi>
-            <bdi className={classes.dim}>{me.organisation.name}</bdi>
+            <OrganisationSwitch className={classes.dim} />
           </div>
         )}
         <Section entries={entries('account')} onNavigate={onNavigate} label="Account" />
@@ -61,7 +73,7 @@ function Section({ title, label, entries, onNavigate }: SectionProps) {
         </p>
       )}
       <ul className={classes.list} aria-labelledby={title ? id : undefined} aria-label={label}>
-        {entries.map(({ to, label: text, icon: Icon }) => (
+        {entries.map(({ to, label: text, icon: Icon, feature }) => (
           <li key={to}>
             <Link
               to={to}
@@ -71,6 +83,7 @@ function Section({ title, label, entries, onNavigate }: SectionProps) {
             >
               <Icon size={16} aria-hidden="true" />
               {text}
+              <TierBadge feature={feature} />
             </Link>
           </li>
         ))}

@@ -2,14 +2,17 @@ import { Burger, Drawer } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { Outlet, useRouterState } from '@tanstack/react-router';
 import { useEffect, useRef } from 'react';
+import { LicenceBanner } from '@/features/licence/LicenceBanner';
 import { Navigation } from './Navigation';
 import { ProductMark } from './ProductMark';
+import { isSettings, SettingsFrame } from './SettingsFrame';
 import classes from './Shell.module.css';
 
 /** Frame of every page behind sign-in: navigation at the left, on a phone in a drawer. */
 export function Shell() {
   const [opened, drawer] = useDisclosure(false);
   const main = useFocusOnNavigation();
+  const inSettings = useRouterState({ select: (state) => isSettings(state.location.pathname) });
   return (
     <div className={classes.shell}>
       <a className={classes.skip} href="#main">
@@ -33,7 +36,14 @@ export function Shell() {
         <Navigation onNavigate={drawer.close} />
       </Drawer>
       <main id="main" ref={main} tabIndex={-1} className={classes.main}>
-        <Outlet />
+        <LicenceBanner />
+        {inSettings ? (
+          <SettingsFrame>
+            <Outlet />
+          </SettingsFrame>
+        ) : (
+          <Outlet />
+        )}
       </main>
     </div>
   );

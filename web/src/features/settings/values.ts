@@ -1,0 +1,30 @@
+import type { SettingsKey } from '@/api/settings';
+
+/** A value as people read it. */
+export function shownValue(value: unknown): string {
+  if (value === null || value === undefined || value === '') {
+    return 'empty';
+  }
+  if (typeof value === 'boolean') {
+    return value ? 'on' : 'off';
+  }
+  if (Array.isArray(value)) {
+    return value.length === 0 ? 'empty' : value.join(', ');
+  }
+  return String(value);
+}
+
+/** "1 to 30", for the line below a field. */
+export function rangeText(key: SettingsKey): string | undefined {
+  if (key.type !== 'integer' || key.least === null || key.most === null) {
+    return undefined;
+  }
+  return `${key.least} to ${key.most}`;
+}
+
+/** Whether a key is what somebody typed looks for, in name, label or description. */
+export function matches(key: SettingsKey, wanted: string): boolean {
+  const words = wanted.toLowerCase().split(/\s+/).filter(Boolean);
+  const text = `${key.name} ${key.title} ${key.about}`.toLowerCase();
+  return words.every((word) => text.includes(word));
+}
