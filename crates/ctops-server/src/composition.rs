@@ -114,6 +114,8 @@ impl Composition {
             revocation_url: parts.revocation_url,
             public_url: parts.installation.public_url.clone(),
         }));
+        let directory = ctops_directory::area();
+        slices.extend(directory.slices);
         let of_slices = slices.iter().flat_map(|s| s.declared_permissions().iter().copied());
         let others = ctops_settings::PERMISSIONS.into_iter().chain([&dead_letters::SYSTEM_DEAD_LETTERS]);
         let other_permissions = of_slices.chain(others).collect();
@@ -125,7 +127,7 @@ impl Composition {
             installation: parts.installation,
             passwords: Passwords::new(),
             other_permissions,
-            reauthenticate: ctops_federation::reauthentication(),
+            reauthenticate: ctops_federation::reauthentication().into_iter().chain([directory.reauthenticate]).collect(),
         }));
         let pages: Vec<_> = slices.iter().flat_map(|slice| slice.settings_pages().iter().copied()).collect();
         slices.extend(ctops_settings::slices(&settings, pages));

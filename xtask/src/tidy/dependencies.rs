@@ -9,7 +9,7 @@ use crate::process::{command, output};
 use crate::root;
 
 /// Crate and the crates of ours it may use in product code.
-const ALLOWED: [(&str, &[&str]); 25] = [
+const ALLOWED: [(&str, &[&str]); 26] = [
     ("ctops-base", &[]),
     ("ctops-config", &[]),
     ("ctops-telemetry", &[]),
@@ -26,6 +26,10 @@ const ALLOWED: [(&str, &[&str]); 25] = [
     ),
     ("ctops-slice", &["ctops-base", "ctops-crypto", "ctops-egress", "ctops-licence", "ctops-pg", "ctops-proto", "ctops-queue"]),
     ("ctops-identity", &["ctops-base", "ctops-crypto", "ctops-pg", "ctops-slice"]),
+    (
+        "ctops-directory",
+        &["ctops-base", "ctops-crypto", "ctops-egress", "ctops-identity", "ctops-pg", "ctops-slice"],
+    ),
     (
         "ctops-fleet",
         &[
@@ -63,6 +67,7 @@ const ALLOWED: [(&str, &[&str]); 25] = [
             "ctops-base",
             "ctops-config",
             "ctops-crypto",
+            "ctops-directory",
             "ctops-egress",
             "ctops-fleet",
             "ctops-identity",

@@ -9,6 +9,7 @@ use ctops_slice::http::ProblemBody;
 use ctops_slice::{ApiResult, AppState, JsonBody};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::model::SetupRequest;
 use super::service::{self, Caller};
@@ -32,8 +33,12 @@ pub(super) struct AuthMethodsBody {
 /// One way to sign in.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct AuthMethodBody {
-    /// `password`.
-    kind: &'static str,
+    /// `password`, `ldap`, `oidc` or `saml`.
+    kind: String,
+    /// The directory for `POST /auth/ldap/login`, or the identity provider; begin at `/auth/{kind}/{id}/start`.
+    id: Option<Uuid>,
+    /// What stands on its button.
+    name: Option<String>,
 }
 
 /// The first account and its organisation.
@@ -80,11 +85,17 @@ impl From<SetupInput> for SetupRequest {
 )]
 pub(super) async fn get_auth_methods(State(state): State<AppState>) -> ApiResult<Json<AuthMethodsBody>> {
     let needs = service::needs(&state.pool).await?;
+    let mut methods = vec![AuthMethodBody { kind: "password".to_owned(), id: None, name: None }];
+    let directories = service::offered_directories(&state).await?.into_iter();
+    let directory = |(id, name)| AuthMethodBody { kind: "ldap".to_owned(), id: Some(id), name: Some(name) };
+    methods.extend(directories.map(directory));
+    let offered = service::offered_providers(&state).await?.into_iter();
+    methods.extend(offered.map(|(kind, id, name)| AuthMethodBody { kind, id: Some(id), name: Some(name) }));
     Ok(Json(AuthMethodsBody {
         setup_required: needs.setup,
         setup_code_required: needs.code,
         email_verification_required: state.installation.require_email_verification,
-        methods: vec![AuthMethodBody { kind: "password" }],
+        methods,
     }))
 }
 

@@ -132,6 +132,11 @@ pub(super) async fn set_up(
 /// Judges the set-up code and writes down a wrong one, in a transaction of its own so that the count stays when the
 /// request is refused.
 
+/// Directories to sign in with: id, name.
+pub(super) async fn offered_directories(state: &AppState) -> Result<Vec<(Uuid, String)>, Problem> {
+    store::offered_directories(&state.pool).await.map_err(Problem::internal)
+}
+
 /// Identity providers whose buttons belong on the sign-in page: switched on and licensed (auth 35). Kind, id, name.
 pub(super) async fn offered_providers(state: &AppState) -> Result<Vec<(String, Uuid, String)>, Problem> {
     let enabled = store::enabled_providers(&state.pool).await.map_err(Problem::internal)?;

@@ -156,3 +156,35 @@ pub(super) async fn insert_super_admin(
     .await?;
     Ok(())
 }
+
+/// Enabled identity providers of every organisation: organisation, kind, id, name.
+pub(super) async fn enabled_providers(pool: &Pool) -> Result<Vec<(Uuid, String, Uuid, String)>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT p.org_id, p.kind, p.id, p.name
+         FROM identity_providers p
+         JOIN organisations o ON o.id = p.org_id AND o.deleted_at IS NULL
+         WHERE p.enabled AND p.deleted_at IS NULL
+         ORDER BY o.created_at, p.org_id, lower(p.name), p.id
+         LIMIT 200",
+    )
+    .fetch_all(pool)
+    .await
+}
+
+/// Directories that people may sign in with, of every organisation: id, name. The settings are those that the sign-in
+/// itself goes by.
+pub(super) async fn offered_directories(pool: &Pool) -> Result<Vec<(Uuid, String)>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT c.id, c.name
+         FROM ldap_configurations c
+         JOIN organisations o ON o.id = c.org_id AND o.deleted_at IS NULL
+         LEFT JOIN settings s ON s.org_id = c.org_id AND s.page = 'authentication'
+         WHERE c.enabled AND c.login_allowed AND c.deleted_at IS NULL
+           AND COALESCE(s.document ->> 'sso_only', 'false') <> 'true'
+           AND (c.settings ->> 'transport' <> 'plain' OR s.document ->> 'ldap_allow_plain' = 'true')
+         ORDER BY o.created_at, c.org_id, lower(c.name), c.id
+         LIMIT 200",
+    )
+    .fetch_all(pool)
+    .await
+}
