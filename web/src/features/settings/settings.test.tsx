@@ -122,6 +122,7 @@ it('shows the allowed range beside a refused key', async () => {
   expect(await screen.findByText('Must be from 1 to 30.')).toBeVisible();
 });
 
+/** Spec: settings 2 */
 it('shows both versions when somebody else saved first, and saves mine on demand', async () => {
   const { api, user } = renderApp('/settings/authentication', {
     'GET /settings/authentication': aPage(),
@@ -199,6 +200,7 @@ it('tests the relay as the form shows it and logs every step', async () => {
   });
 });
 
+/** Spec: settings 6 */
 it('finds keys by what they do and marks the one that was chosen', async () => {
   const { user, address } = renderApp('/settings', {
     'GET /settings': { items: [aPage(), aRelay()] },
@@ -237,6 +239,7 @@ it('imports after showing what would change', async () => {
   expect(wishes).toEqual([true, false]);
 });
 
+/** Spec: settings 1 */
 it('keeps settings from those who may not see them', async () => {
   renderApp('/settings/authentication', { 'GET /me': aMe(READ_ONLY) });
   expect(await screen.findByText('You may not see settings.')).toBeVisible();
