@@ -26,4 +26,5 @@ export const features = [
   people,
   teams,
   organisation,
+  identityProviders,
 ] as const;

@@ -6,6 +6,7 @@ import {
   lazyRouteComponent,
 } from '@tanstack/react-router';
 import type { LucideIcon } from 'lucide-react';
+import type { FeatureKey } from '@/api/features';
 import type { Permission } from '@/api/schema';
 import { requireSignedIn } from './gate';
 
@@ -16,6 +17,8 @@ export interface NavEntry {
   icon: LucideIcon;
   section: 'main' | 'administration' | 'account';
   permission?: Permission;
+  /** Closed features show the tier that opens them. */
+  feature?: FeatureKey;
 }
 
 /** What a feature gives the shell: its pages and its places in the navigation. */

@@ -1,8 +1,8 @@
 import { vi } from 'vitest';
 import { API_BASE } from '@/api/client';
 import type { Features } from '@/api/features';
-import type { ActivationToken, Licence, LicenceHistory } from '@/api/licence';
 import type { IdentityProvider, Preset, ProviderTest } from '@/api/identityProviders';
+import type { ActivationToken, Licence, LicenceHistory } from '@/api/licence';
 import type {
   AcceptAnswer,
   Agent,
