@@ -3,14 +3,17 @@ import { useRouter } from '@tanstack/react-router';
 import { useState } from 'react';
 import type { SignInAnswer } from '@/api/schema';
 import { localPath, rememberSignIn } from '@/api/session';
+import { Banner } from '@/ui/Banner';
 import { CentredPage } from '@/ui/CentredPage';
 import { signInRoute } from '.';
 import { FirstStep } from './FirstStep';
+import { ProviderButtons } from './ProviderButtons';
 import { SecondStep } from './SecondStep';
+import { ssoErrorText } from './ssoError';
 
 /** Sign-in: a first factor, and a second one for those who have one. */
 export function SignInPage() {
-  const { session, step, redirect } = signInRoute.useSearch();
+  const { session, step, sso_error, redirect } = signInRoute.useSearch();
   const client = useQueryClient();
   const router = useRouter();
   const [second, setSecond] = useState(step === 'second_factor');
@@ -34,10 +37,12 @@ export function SignInPage() {
     </CentredPage>
   ) : (
     <CentredPage title="Sign in">
+      {sso_error !== undefined && !ended && <Banner tone="bad">{ssoErrorText(sso_error)}</Banner>}
       <FirstStep
         notice={ended ? 'step_ended' : session === 'expired' ? 'session_ended' : undefined}
         onAnswer={goOn}
       />
+      <ProviderButtons redirect={redirect} />
     </CentredPage>
   );
 }

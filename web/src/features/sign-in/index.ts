@@ -6,6 +6,8 @@ export interface SignInSearch {
   session?: 'expired';
   /** The first factor was right, elsewhere: a second one is waited for. */
   step?: 'second_factor';
+  /** A round trip through an identity provider failed, with this code. */
+  sso_error?: string;
   /** Path to return to after sign-in. */
   redirect?: string;
 }
@@ -16,6 +18,7 @@ export const signInRoute = createRoute({
   validateSearch: (raw: Record<string, unknown>): SignInSearch => ({
     session: raw.session === 'expired' ? 'expired' : undefined,
     step: raw.step === 'second_factor' ? 'second_factor' : undefined,
+    sso_error: typeof raw.sso_error === 'string' ? raw.sso_error : undefined,
     redirect: typeof raw.redirect === 'string' ? raw.redirect : undefined,
   }),
   beforeLoad: ({ context, search }) => requireSignedOut(context.queryClient, search),
