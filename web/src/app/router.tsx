@@ -1,5 +1,6 @@
 import type { QueryClient } from '@tanstack/react-query';
 import { createRoute, createRouter, type RouterHistory, redirect } from '@tanstack/react-router';
+import { invitationRoute } from '@/features/invitation';
 import { setupRoute } from '@/features/setup';
 import { signInRoute } from '@/features/sign-in';
 import { CrashPage } from './CrashPage';
@@ -21,6 +22,7 @@ const routeTree = rootRoute.addChildren([
   startRoute,
   setupRoute,
   signInRoute,
+  invitationRoute,
   signedInRoute.addChildren(features.flatMap((feature): FeatureRoute[] => [...feature.routes])),
 ]);
 
