@@ -148,6 +148,7 @@ impl Home {
             .env("INGEST_GRPC_PORT", self.ingest_port()?)
             .env("BETTER_AUTH_URL", self.public_url()?)
             .env("CT_OPS_SETUP_CODE", self.setup_code()?)
+            .env("CT_OPS_DEVELOPMENT", "true")
             .env("AGENT_DIST_DIR", self.path("agent-dist"));
         Ok(ct_ops)
     }

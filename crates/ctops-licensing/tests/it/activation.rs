@@ -40,7 +40,10 @@ async fn an_organisation_asks_the_issuer_and_activates_what_it_answers() {
     let folded = format!("  {}\r\n{}\n", &key[..100], &key[100..]);
     let (status, shown) = app.activate(&folded).await;
     assert_eq!(status, 200, "{shown}");
-    assert_eq!((&shown["status"], &shown["tier"], &shown["max_hosts"]), (&json!("active"), &json!("pro"), &json!(25)));
+    assert_eq!(
+        (&shown["status"], &shown["tier"], &shown["max_hosts"]),
+        (&json!("active"), &json!("pro"), &json!(25))
+    );
     assert_eq!(shown["unrecognised_features"], json!(["teleport"]));
     assert_eq!(shown["features"].as_array().unwrap().len(), 14);
     assert_eq!(shown["key"]["customer_name"], "Dubois");
@@ -120,7 +123,10 @@ async fn keys_replace_each_other_and_can_be_removed() {
     let history = app.ok("GET", "/licence/history", None).await;
     let line = |at: usize, name: &str| history["items"][at][name].clone();
     assert_eq!((line(0, "jti"), line(0, "replaced_at")), (json!("second"), Value::Null));
-    assert_eq!((line(1, "jti"), line(1, "activated_by")["name"].clone()), (json!("first"), json!("Test User")));
+    assert_eq!(
+        (line(1, "jti"), line(1, "activated_by")["name"].clone()),
+        (json!("first"), json!("Test User"))
+    );
     assert!(line(1, "replaced_at").is_string());
     assert_eq!(app.state().await, ("active".into(), "enterprise".into()));
 
@@ -139,7 +145,10 @@ async fn engineers_see_tier_and_features_only() {
         let person = app.person(role).await;
         let (status, features) = app.send(&person, "GET", "/features", None).await;
         assert_eq!((status.as_u16(), &features["tier"]), (200, &json!("pro")));
-        assert_eq!((&features["features"]["auditLog"], &features["features"]["ssoSaml"]), (&json!(true), &json!(false)));
+        assert_eq!(
+            (&features["features"]["auditLog"], &features["features"]["ssoSaml"]),
+            (&json!(true), &json!(false))
+        );
         assert_eq!(features["required_tiers"]["ssoSaml"], "enterprise");
         for (method, path) in [
             ("GET", "/licence"),

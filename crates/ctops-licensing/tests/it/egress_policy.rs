@@ -34,10 +34,11 @@ async fn what_a_super_administrator_opens_is_open_at_once_and_only_there() {
     let everything = json!({"mode": "internal", "targets": [{"target": "0.0.0.0/0"}]});
     let (status, body) = app.send(&root, "PUT", "/settings/egress", Some(everything)).await;
     assert_eq!((status.as_u16(), &body["fields"][0]["code"]), (422, &json!("too_wide")));
-    let written: Vec<String> = sqlx::query_scalar("SELECT action FROM audit_events WHERE action = 'egress.changed'")
-        .fetch_all(app.pool())
-        .await
-        .unwrap();
+    let written: Vec<String> =
+        sqlx::query_scalar("SELECT action FROM audit_events WHERE action = 'egress.changed'")
+            .fetch_all(app.pool())
+            .await
+            .unwrap();
     assert_eq!(written.len(), 2);
     let other = ctops_testkit::a_organisation(app.pool()).await;
     let (stranger, _) = app.person_of(other, Role::SuperAdmin).await;

@@ -34,7 +34,10 @@ async fn a_licence_ends_to_the_second_without_a_restart() {
     app.clock.advance(TimeDelta::seconds(1));
     assert_eq!(app.gate().await, 403);
     let of = app.licensing.of(app.org).await.unwrap();
-    assert!(!of.has(Feature::AuditLog) && of.max_hosts.is_none(), "background work sees the same; Community has no cap");
+    assert!(
+        !of.has(Feature::AuditLog) && of.max_hosts.is_none(),
+        "background work sees the same; Community has no cap"
+    );
     let shown = app.ok("GET", "/licence", None).await;
     assert_eq!((&shown["status"], &shown["tier"]), (&json!("expired"), &json!("community")));
     assert_eq!((&shown["key"]["tier"], &shown["banner"]["stage"]), (&json!("pro"), &json!("expired")));
@@ -51,7 +54,9 @@ async fn administrators_are_told_once_per_stage() {
     let end = app.clock.now() + TimeDelta::days(40);
     app.licensed(json!({"exp": end.timestamp()})).await;
     let mut sent = 0;
-    for (days_left, stage) in [(31, None), (30, Some("30")), (20, Some("30")), (14, Some("14")), (7, Some("7")), (1, Some("1"))] {
+    for (days_left, stage) in
+        [(31, None), (30, Some("30")), (20, Some("30")), (14, Some("14")), (7, Some("7")), (1, Some("1"))]
+    {
         app.clock.advance(end - TimeDelta::days(days_left) - app.clock.now());
         let shown = app.ok("GET", "/licence", None).await;
         assert_eq!(shown["banner"]["stage"].as_str(), stage, "{days_left} days before");

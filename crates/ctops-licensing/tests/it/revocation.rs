@@ -33,7 +33,9 @@ impl Issuer {
                 *counted.lock().unwrap() += 1;
                 let (status, body) = served.lock().unwrap().clone();
                 let length = body.len();
-                let text = format!("HTTP/1.1 {status} x\r\ncontent-length: {length}\r\nlocation: /other\r\n\r\n{body}");
+                let text = format!(
+                    "HTTP/1.1 {status} x\r\ncontent-length: {length}\r\nlocation: /other\r\n\r\n{body}"
+                );
                 let _ = stream.write_all(text.as_bytes()).await;
             }
         });
@@ -80,8 +82,13 @@ async fn a_revoked_key_stops_counting_and_says_so() {
     issuer.answers(500, "");
     app.clock.advance(TimeDelta::days(60));
     app.run(JOB).await;
-    let restarted = Licensing::new(app.pool().clone(), app.clock.clone(), Arc::clone(&app.seal), development());
-    assert_eq!(restarted.of(app.org).await.unwrap().tier, Tier::Community, "the last good list survives restart and age");
+    let restarted =
+        Licensing::new(app.pool().clone(), app.clock.clone(), Arc::clone(&app.seal), development());
+    assert_eq!(
+        restarted.of(app.org).await.unwrap().tier,
+        Tier::Community,
+        "the last good list survives restart and age"
+    );
     app.licensed(json!({"jti": "bought again"})).await;
     assert_eq!(app.state().await.0, "active");
 }

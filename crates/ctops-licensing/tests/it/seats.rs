@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use ctops_base::Role;
 use ctops_fleet::agents::{
-    AgentDeps, AgentTrust, RegisterInput, RegisterLimits, RegisterStatus, approve_agent, register, revoke_agent,
+    AgentDeps, AgentTrust, RegisterInput, RegisterLimits, RegisterStatus, approve_agent, register,
+    revoke_agent,
 };
 use ctops_fleet::enrolment::{NewToken, create_token};
 use ctops_fleet::releases::ReleaseDeps;
@@ -157,6 +158,10 @@ async fn adoption_takes_no_seat_deletion_frees_one_and_a_smaller_cap_ends_nothin
 
     fleet.app.ok("DELETE", "/licence", None).await;
     for name in ["web-5", "web-6"] {
-        assert_eq!(fleet.register(&secret, &Key::new(), name).await.1, RegisterStatus::Active, "Community has no cap");
+        assert_eq!(
+            fleet.register(&secret, &Key::new(), name).await.1,
+            RegisterStatus::Active,
+            "Community has no cap"
+        );
     }
 }

@@ -35,7 +35,11 @@ async fn a_licence_outlives_the_rotation_of_the_issuers_key() {
     assert_eq!(app.seen_with(&app.seal, production(&new)).await, Tier::Pro);
     assert_eq!(app.seen_with(&app.seal, VerifierTrust::nothing()).await, Tier::Pro);
     let other_installation = Arc::new(InstallKey::generate());
-    assert_eq!(app.seen_with(&other_installation, production(&old)).await, Tier::Community, "a copied database");
+    assert_eq!(
+        app.seen_with(&other_installation, production(&old)).await,
+        Tier::Community,
+        "a copied database"
+    );
 }
 
 /// Spec: licensing 10

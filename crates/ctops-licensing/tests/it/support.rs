@@ -22,9 +22,7 @@ use ctops_pg::Pool;
 use ctops_slice::actor::Authenticator;
 use ctops_slice::events::EventHub;
 use ctops_slice::state::Installation;
-use ctops_slice::{
-    Access, Actor, ApiResult, AppState, Credential, Feature, Job, Permission, Slice,
-};
+use ctops_slice::{Access, Actor, ApiResult, AppState, Credential, Feature, Job, Permission, Slice};
 use ctops_testkit::{TestDb, a_clock, a_organisation, a_user};
 use serde_json::{Value, json};
 use tower::ServiceExt;
