@@ -2,6 +2,7 @@
 
 use ctops_base::Role;
 use ctops_base::id::new_id;
+use ctops_identity::passwords::{Passwords, Secret};
 use ctops_slice::licence::Tier;
 use ctops_testkit::{a_organisation, a_user};
 use serde_json::{Value, json};
@@ -10,6 +11,7 @@ use uuid::Uuid;
 use crate::support::{App, oidc_settings};
 
 const SECRET: &str = "marker-4711-of-the-client";
+const PASSWORD: &str = "difference engine no 2";
 
 fn body() -> Value {
     json!({"name": "Corporate", "oidc": {"settings": oidc_settings(), "client_secret": SECRET}})
@@ -199,4 +201,64 @@ async fn stale_change_is_refused() {
     };
     assert_eq!(app.answer(change("\"1\"")).await.status, 200);
     assert_eq!(app.answer(change("\"1\"")).await.status, 412);
+}
+
+/// Spec: auth 35
+#[tokio::test]
+async fn sign_in_page_offers_providers_that_are_switched_on_and_licensed() {
+    let app = App::new().await;
+    let admin = app.person(Role::OrgAdmin).await;
+    let path = make(&app, &admin).await;
+    let offered = || async { app.visit("", "/auth/methods").await.expect(200)["methods"].clone() };
+    assert_eq!(offered().await.as_array().unwrap().len(), 1, "switched off");
+    app.send(&admin, "PATCH", &path, Some(json!({"enabled": true}))).await.expect(200);
+    let methods = offered().await;
+    assert_eq!((&methods[1]["kind"], &methods[1]["name"]), (&json!("oidc"), &json!("Corporate")));
+    assert!(path.ends_with(methods[1]["id"].as_str().unwrap()));
+    app.licensed(Tier::Community);
+    assert_eq!(offered().await.as_array().unwrap().len(), 1, "the licence ended");
+}
+
+async fn with_password(app: &App, email: &str, role: Role) {
+    let user = a_user(app.db.pool(), app.org, &[role]).await;
+    let hash = Passwords::new().turn().await.unwrap().hash(Secret::new(PASSWORD)).await.unwrap();
+    sqlx::query("UPDATE users SET email = $2, password_hash = $3 WHERE id = $1")
+        .bind(user)
+        .bind(email)
+        .bind(hash)
+        .execute(app.db.pool())
+        .await
+        .unwrap();
+}
+
+/// Spec: auth 35
+#[tokio::test]
+async fn with_providers_only_one_super_admin_keeps_a_password_and_nobody_is_locked_out() {
+    let app = App::new().await;
+    with_password(&app, "root@example.com", Role::SuperAdmin).await;
+    with_password(&app, "second@example.com", Role::SuperAdmin).await;
+    with_password(&app, "grace@example.com", Role::Engineer).await;
+    sqlx::query(
+        "INSERT INTO settings (org_id, page, version, document, updated_at)
+         VALUES ($1, 'authentication', 1, '{\"sso_only\": true}', now())",
+    )
+    .bind(app.org)
+    .execute(app.db.pool())
+    .await
+    .unwrap();
+    let login = |email: &'static str| {
+        let body = json!({"email": email, "password": PASSWORD});
+        let app = &app;
+        async move { app.send("", "POST", "/auth/login", Some(body)).await.refusal() }
+    };
+    let (open, closed) = ((200, String::new()), (403, "sso_only".to_owned()));
+    assert_eq!(login("grace@example.com").await, open, "no provider could take the place of passwords");
+    let admin = app.person(Role::OrgAdmin).await;
+    let path = make(&app, &admin).await;
+    app.send(&admin, "PATCH", &path, Some(json!({"enabled": true}))).await.expect(200);
+    assert_eq!(login("grace@example.com").await, closed);
+    assert_eq!(login("second@example.com").await, closed);
+    assert_eq!(login("root@example.com").await, open, "the one who joined first");
+    app.licensed(Tier::Community);
+    assert_eq!(login("grace@example.com").await, open, "the licence ended");
 }
