@@ -1,11 +1,6 @@
-import { Notice } from '@/ui/Notice';
+import { UpgradeRequired } from '@/features/licence';
 
-/** Stands in for the audit log where the licence does not contain it. */
+/** Stands in for the audit log where the licence does not contain it; recording goes on. */
 export function UpgradeNotice() {
-  return (
-    <Notice title="Upgrade required">
-      Events are recorded in every tier. Viewing, exporting and keeping them longer needs Pro; with
-      it everything that was recorded so far becomes visible.
-    </Notice>
-  );
+  return <UpgradeRequired tier="pro" what="Looking at what is recorded in the audit log" />;
 }

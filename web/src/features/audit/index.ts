@@ -32,6 +32,7 @@ export const audit = {
       section: 'administration',
       permission: 'audit.read',
       feature: 'auditLog',
+      feature: 'auditLog',
     },
     { label: 'Sign-ins', to: '/account/sign-ins', icon: LogIn, section: 'account' },
   ],
