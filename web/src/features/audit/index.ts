@@ -32,7 +32,6 @@ export const audit = {
       section: 'administration',
       permission: 'audit.read',
       feature: 'auditLog',
-      feature: 'auditLog',
     },
     { label: 'Sign-ins', to: '/account/sign-ins', icon: LogIn, section: 'account' },
   ],
