@@ -3,7 +3,7 @@
 use super::Source;
 
 /// Table and the folders or files that may write it.
-const WRITERS: [(&str, &[&str]); 91] = [
+const WRITERS: [(&str, &[&str]); 96] = [
     ("consumer_offsets", &["crates/ctops-queue/"]),
     ("dead_letters", &["crates/ctops-queue/"]),
     ("leader_leases", &["crates/ctops-pg/src/leader.rs"]),
@@ -62,11 +62,16 @@ const WRITERS: [(&str, &[&str]); 91] = [
     ("membership_changes", &["crates/ctops-identity/src/users/"]),
     ("teams", &["crates/ctops-identity/src/teams/"]),
     ("team_members", &["crates/ctops-identity/src/teams/"]),
-    ("team_host_groups", &["crates/ctops-identity/src/teams/"]),
+    ("team_host_groups", &["crates/ctops-identity/src/teams/", "crates/ctops-fleet/src/host_groups/"]),
     ("invitations", &["crates/ctops-identity/src/invitations/"]),
     ("external_identities", &["crates/ctops-identity/src/external/"]),
     ("link_confirmations", &["crates/ctops-identity/src/external/"]),
-    ("user_host_scopes", &["crates/ctops-identity/src/invitations/"]),
+    ("user_host_scopes", &["crates/ctops-identity/src/invitations/", "crates/ctops-fleet/src/host_groups/"]),
+    ("host_groups", &["crates/ctops-fleet/src/host_groups/"]),
+    ("host_group_members", &["crates/ctops-fleet/src/host_groups/"]),
+    ("custom_roles", &["crates/ctops-identity/src/roles/"]),
+    ("custom_role_terms", &["crates/ctops-identity/src/roles/"]),
+    ("role_assignments", &["crates/ctops-identity/src/roles/"]),
     ("setup_codes", &["crates/ctops-identity/src/setup/"]),
     ("agent_enrolment_tokens", &["crates/ctops-fleet/src/enrolment/"]),
     ("agents", &["crates/ctops-fleet/src/agents/"]),

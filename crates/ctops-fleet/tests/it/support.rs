@@ -25,7 +25,7 @@ use ctops_slice::actor::Authenticator;
 use ctops_slice::events::EventHub;
 use ctops_slice::licence::{GivenEntitlements, Tier};
 use ctops_slice::state::Installation;
-use ctops_slice::{Actor, AppState, Credential};
+use ctops_slice::{Actor, AppState, Credential, HostScope};
 use ctops_testkit::{TestDb, a_clock, a_organisation, a_user};
 use serde_json::Value;
 use tower::ServiceExt;
@@ -176,6 +176,19 @@ impl App {
         let session = format!("session-{}", session_id.simple());
         self.people.0.lock().unwrap().insert(session.clone(), actor.clone());
         Person { actor, session }
+    }
+
+    /// Somebody of the test's organisation who is limited to some sets of hosts.
+    pub(crate) async fn person_limited_to(&self, role: Role, scope: HostScope) -> Person {
+        let mut person = self.person(role).await;
+        person.actor.scope = scope;
+        self.people.0.lock().unwrap().insert(person.session.clone(), person.actor.clone());
+        person
+    }
+
+    /// Limits somebody to other sets of hosts from now on.
+    pub(crate) fn change_scope(&self, who: &Person, scope: HostScope) {
+        self.people.0.lock().unwrap().get_mut(&who.session).unwrap().scope = scope;
     }
 
     pub(crate) async fn get(&self, who: &Person, path: &str) -> Answer {

@@ -48,7 +48,8 @@ async fn member_who_is_deactivated_or_removed_or_whose_organisation_is_deleted_i
 }
 
 async fn execute(db: &TestDb, statement: &str, ids: &[uuid::Uuid]) {
-    let query = ids.iter().fold(sqlx::query(sqlx::AssertSqlSafe(statement.to_owned())), |query, id| query.bind(*id));
+    let query =
+        ids.iter().fold(sqlx::query(sqlx::AssertSqlSafe(statement.to_owned())), |query, id| query.bind(*id));
     query.execute(db.pool()).await.unwrap();
 }
 
@@ -63,7 +64,12 @@ async fn a_team(db: &TestDb, org: uuid::Uuid, member: uuid::Uuid) -> uuid::Uuid 
     let team = new_id();
     let statement = "INSERT INTO teams (id, org_id, name, created_at, updated_at) VALUES ($1, $2, $1::text, now(), now())";
     execute(db, statement, &[team, org]).await;
-    execute(db, "INSERT INTO team_members (team_id, user_id, added_at) VALUES ($1, $2, now())", &[team, member]).await;
+    execute(
+        db,
+        "INSERT INTO team_members (team_id, user_id, added_at) VALUES ($1, $2, now())",
+        &[team, member],
+    )
+    .await;
     team
 }
 

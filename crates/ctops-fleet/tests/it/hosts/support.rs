@@ -159,23 +159,23 @@ impl Drop for Consumer {
 }
 
 /// An open event stream.
-pub(super) struct Stream {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
+pub(crate) struct Stream {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
     body: BodyDataStream,
     text: String,
 }
 
 /// One event of it.
 #[derive(Clone, Debug)]
-pub(super) struct Event {
-    pub(super) id: String,
-    pub(super) name: String,
-    pub(super) data: Value,
+pub(crate) struct Event {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) data: Value,
 }
 
 impl Stream {
-    pub(super) async fn open(app: &App, who: &Person, path: &str, last_event_id: Option<&str>) -> Self {
+    pub(crate) async fn open(app: &App, who: &Person, path: &str, last_event_id: Option<&str>) -> Self {
         let mut api = OpenApiRouter::new();
         for slice in ctops_fleet::slices(&app.deps) {
             api = api.merge(slice.into_router());
@@ -199,7 +199,7 @@ impl Stream {
     }
 
     /// The next event; none when the stream is over.
-    pub(super) async fn next(&mut self) -> Option<Event> {
+    pub(crate) async fn next(&mut self) -> Option<Event> {
         let reading = async {
             loop {
                 if let Some((block, rest)) = self.text.split_once("\n\n") {
@@ -218,7 +218,7 @@ impl Stream {
     }
 
     /// The next event, which must have this name.
-    pub(super) async fn expect(&mut self, name: &'static str) -> Event {
+    pub(crate) async fn expect(&mut self, name: &'static str) -> Event {
         let event = self.next().await.unwrap_or_else(|| panic!("the stream ended before {name}"));
         assert_eq!(event.name, name, "{event:?}");
         event
