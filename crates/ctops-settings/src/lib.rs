@@ -46,10 +46,10 @@ pub fn slices(deps: &Deps, pages: impl IntoIterator<Item = PageInfo>) -> Vec<Sli
     let own = mail.settings_pages().iter().copied().chain(settings::own_pages());
     let pages = settings::Pages::new(own.chain(pages), Arc::clone(&deps.overrides));
     vec![
-        settings::slice(pages.clone()),
+        settings::slice(&pages),
         feature_flags::slice(),
         preferences::slice(),
         mail,
-        system::slice(deps, pages),
+        system::slice(deps, &pages),
     ]
 }

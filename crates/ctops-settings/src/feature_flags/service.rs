@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 
 use super::store::{self, Turned};
 
+/// A flag with how it was turned before and after.
+type Change = (&'static Flag, Option<bool>, Option<bool>);
+
 /// What a person sees.
 pub(super) struct View {
     /// Flags with who turned them, if anybody did.
@@ -43,7 +46,7 @@ pub(super) async fn turn(
     let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
     let turned = store::turned(&mut *tx, actor.org_id).await.map_err(Problem::internal)?;
     let before = |flag: &Flag| turned.iter().find(|turned| turned.key == flag.key).map(|turned| turned.value);
-    let changes: Vec<_> = wanted
+    let changes: Vec<Change> = wanted
         .into_iter()
         .map(|(flag, value)| (flag, before(flag), value))
         .filter(|(_, a, b)| a != b)
@@ -55,7 +58,7 @@ pub(super) async fn turn(
     store::forget(&mut tx, &grant, &forgotten).await.map_err(Problem::internal)?;
     store::turn(&mut tx, &grant, (&keys, &values), (actor.user_id, now)).await.map_err(Problem::internal)?;
     if !changes.is_empty() {
-        let side = |value: fn(&(&'static Flag, Option<bool>, Option<bool>)) -> Option<bool>| -> Value {
+        let side = |value: fn(&Change) -> Option<bool>| -> Value {
             changes.iter().map(|c| (c.0.key.to_owned(), json!(value(c).unwrap_or(c.0.default)))).collect()
         };
         let event = AuditEvent::by_actor(actor, "feature_flag.changed", "feature_flag")

@@ -31,9 +31,9 @@ pub(crate) fn own_pages() -> [PageInfo; 2] {
 }
 
 /// The slice.
-pub(crate) fn slice(pages: Pages) -> Slice {
+pub(crate) fn slice(pages: &Pages) -> Slice {
     let (read, write) = (Access::Needs(&SETTINGS_READ), Access::Needs(&SETTINGS_WRITE));
-    let with = |routes| with_pages(routes, &pages);
+    let with = |routes| with_pages(routes, pages);
     Slice::new("settings")
         .operation(read, with(routes!(http::list_settings_pages)))
         .operation(read, with(routes!(http::get_settings_page)))

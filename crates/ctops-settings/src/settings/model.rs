@@ -169,7 +169,7 @@ fn complete(page: &PageInfo, document: &Document, overrides: &Overrides) -> Docu
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::needless_pass_by_value)]
 
     use ctops_slice::settings::AuthenticationSettings;
     use serde_json::json;

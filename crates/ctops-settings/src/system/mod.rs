@@ -33,7 +33,7 @@ pub static SYSTEM_READ: Permission = Permission {
 };
 
 /// The slice.
-pub(crate) fn slice(deps: &Deps, pages: Pages) -> Slice {
+pub(crate) fn slice(deps: &Deps, pages: &Pages) -> Slice {
     let read = Access::Needs(&SYSTEM_READ);
     let with = |(schemas, paths, methods): UtoipaMethodRouter<AppState>| -> UtoipaMethodRouter<AppState> {
         let methods: MethodRouter<AppState> = methods.layer(Extension(deps.clone()));

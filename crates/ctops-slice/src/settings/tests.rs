@@ -38,11 +38,11 @@ impl SettingsPage for Relay {
     }
 }
 
-fn document(value: Value) -> Document {
+fn document(value: &Value) -> Document {
     value.as_object().cloned().unwrap()
 }
 
-fn found(stored: Value) -> Effective {
+fn found(stored: &Value) -> Effective {
     effective(&PageInfo::of::<Relay>(), &document(stored), &Overrides::default())
 }
 
@@ -50,7 +50,7 @@ fn found(stored: Value) -> Effective {
 #[test]
 fn source_is_default_then_stored_then_environment() {
     let overrides = Overrides::default().with("relay", "port", "RELAY_PORT", 2525);
-    let stored = document(json!({ "host": "mail.example", "port": 25 }));
+    let stored = document(&json!({ "host": "mail.example", "port": 25 }));
     let found = effective(&PageInfo::of::<Relay>(), &stored, &overrides);
     assert_eq!(
         Value::Object(found.values),
@@ -66,7 +66,7 @@ fn source_is_default_then_stored_then_environment() {
 #[test]
 fn stored_value_when_invalid_falls_back_alone() {
     let found =
-        found(json!({ "host": 7, "port": 70_000, "enabled": false, "colour": "red", "password": "x" }));
+        found(&json!({ "host": 7, "port": 70_000, "enabled": false, "colour": "red", "password": "x" }));
     assert_eq!(Value::Object(found.values), json!({ "enabled": false, "host": "", "port": 0 }));
     let mut keys: Vec<_> = found.faults.iter().map(|fault| fault.key.as_str()).collect();
     keys.sort_unstable();
@@ -77,14 +77,14 @@ fn stored_value_when_invalid_falls_back_alone() {
 /// Spec: settings 8
 #[test]
 fn stored_values_when_acceptable_only_alone_fall_back_together() {
-    let found = found(json!({ "enabled": true, "port": 25 }));
+    let found = found(&json!({ "enabled": true, "port": 25 }));
     assert_eq!(Value::Object(found.values), json!({ "enabled": false, "host": "", "port": 0 }));
     assert_eq!(found.faults.len(), 2, "{:?}", found.faults);
 }
 
 #[test]
 fn environment_only_key_when_stored_is_not_obeyed() {
-    let stored = document(json!({ "require_email_verification": false, "session_max_days": 30 }));
+    let stored = document(&json!({ "require_email_verification": false, "session_max_days": 30 }));
     let page = PageInfo::of::<AuthenticationSettings>();
     let found = effective(&page, &stored, &Overrides::default());
     assert_eq!(found.values["require_email_verification"], json!(true));
