@@ -300,6 +300,265 @@ export interface paths {
         patch: operations["change_agent_update"];
         trace?: never;
     };
+    "/api-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The service keys of the organisation. */
+        get: operations["list_service_keys"];
+        put?: never;
+        /** Makes a service key, with a service account of the given role behind it. */
+        post: operations["create_service_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api-keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revokes a service key; it stops working at once. */
+        delete: operations["revoke_service_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audit/actions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the actions of the catalogue. */
+        get: operations["list_audit_actions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audit/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists events, newest first. All filters may be combined. */
+        get: operations["list_audit_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audit/events/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows one event with its difference, its place in the chain and its neighbours. */
+        get: operations["get_audit_event"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audit/exports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Prepares an export of the events that are sealed now, at most 1,000,000. */
+        post: operations["create_audit_export"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audit/exports/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows an export. */
+        get: operations["get_audit_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audit/exports/{id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The file of an export, streamed. */
+        get: operations["get_audit_export_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audit/exports/{id}/signature": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The signature of an export whose file was fetched. */
+        get: operations["get_audit_export_signature"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audit/forwarders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists forwarders with their state. */
+        get: operations["list_audit_forwarders"];
+        put?: never;
+        /** Sets up a forwarder. It begins with the next event. */
+        post: operations["create_audit_forwarder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audit/forwarders/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Replaces a forwarder; it goes on where it was. */
+        put: operations["update_audit_forwarder"];
+        post?: never;
+        /** Deletes a forwarder. */
+        delete: operations["delete_audit_forwarder"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audit/forwarders/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends the newest event once more and says what came of it. */
+        post: operations["test_audit_forwarder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audit/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows how long events are kept, whether they are on hold, and the key of signatures. */
+        get: operations["get_audit_settings"];
+        /** Replaces retention and hold. */
+        put: operations["put_audit_settings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audit/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Recomputes the hash chain over a range of time and reports the first break. */
+        post: operations["verify_audit_chain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/ldap/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Signs in with the account of a directory and sets the session cookie. */
+        post: operations["ldap_login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/auth/login": {
         parameters: {
             query?: never;
@@ -309,7 +568,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Signs in and sets the session cookie. */
+        /** Signs in: sets the session cookie, or that of a sign-in which waits for a second factor. */
         post: operations["login"];
         delete?: never;
         options?: never;
@@ -343,6 +602,227 @@ export interface paths {
         };
         /** How people sign in here. */
         get: operations["get_auth_methods"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/mfa": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The sign-in that waits for its second factor in this browser. */
+        get: operations["get_second_step"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/mfa/passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Goes through the second step with a passkey; sets the session cookie. */
+        post: operations["verify_passkey_second_step"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/mfa/passkey/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begins the second step of a sign-in with a passkey. */
+        post: operations["begin_passkey_second_step"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/mfa/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Goes through the second step with a code; sets the session cookie. */
+        post: operations["verify_second_factor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/oidc/{id}/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Takes the browser back and signs the person in. */
+        get: operations["oidc_callback"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/oidc/{id}/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sends a browser that has signed out here to sign out at the provider as well. */
+        get: operations["oidc_logout"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/oidc/{id}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sends the browser to the provider. */
+        get: operations["start_oidc"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Signs in with a passkey and sets the session cookie. */
+        post: operations["sign_in_with_passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/passkey/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begins a sign-in with a passkey. */
+        post: operations["begin_passkey_sign_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/saml/{id}/acs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes the provider's answer, which the browser posts from the provider's page. */
+        post: operations["saml_acs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/saml/{id}/finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Signs the person in whose answer was verified, in the browser that began. */
+        get: operations["finish_saml"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/saml/{id}/metadata": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The metadata of this service for a provider. */
+        get: operations["saml_metadata"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/saml/{id}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sends the browser to the provider. */
+        get: operations["start_saml"];
         put?: never;
         post?: never;
         delete?: never;
@@ -456,6 +936,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/directory/configurations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The directories that people can be looked up in. */
+        get: operations["list_directories"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/directory/{id}/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Searches people by the beginning of a name. */
+        get: operations["search_directory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/directory/{id}/users/by-dn": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Somebody's record, read now. */
+        get: operations["get_directory_user"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/directory/{id}/users/by-dn/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Somebody's groups, on demand with groups of groups. */
+        get: operations["list_directory_user_groups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/enrolment-tokens": {
         parameters: {
             query?: never;
@@ -522,6 +1070,131 @@ export interface paths {
         get: operations["follow_topics"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/feature-flags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows flags. */
+        get: operations["list_feature_flags"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Turns flags; `null` takes one back to its default. */
+        patch: operations["turn_feature_flags"];
+        trace?: never;
+    };
+    "/features": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which tier and features the organisation has. */
+        get: operations["list_features"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/host-groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists host groups by name, each with the members the reader may see. */
+        get: operations["list_host_groups"];
+        put?: never;
+        /** Makes an empty host group. */
+        post: operations["create_host_group"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/host-groups/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows one host group. */
+        get: operations["get_host_group"];
+        put?: never;
+        post?: never;
+        /** Deletes a host group; it can be restored for 30 days. A group that is all somebody is limited to stays. */
+        delete: operations["delete_host_group"];
+        options?: never;
+        head?: never;
+        /** Renames or describes a host group. */
+        patch: operations["change_host_group"];
+        trace?: never;
+    };
+    "/host-groups/{id}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the members of a host group, with the parameters of the list of hosts. */
+        get: operations["list_host_group_members"];
+        put?: never;
+        /** Adds hosts to a host group. With an unknown host among them, none is added. */
+        post: operations["add_host_group_members"];
+        /** Removes hosts from a host group. With an unknown host among them, none is removed. */
+        delete: operations["remove_host_group_members"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/host-groups/{id}/references": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what refers to a host group: people and teams limited to it, custom roles that select by it. */
+        get: operations["get_host_group_references"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/host-groups/{id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Restores a deleted host group with its members, and nothing else. */
+        post: operations["restore_host_group"];
         delete?: never;
         options?: never;
         head?: never;
@@ -657,6 +1330,23 @@ export interface paths {
         };
         /** Follows one host: `host.updated` with its new figures, `host.deleted` at the end, `reset` when events were missed. */
         get: operations["follow_host"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hosts/{id}/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the groups a host is in, by name. */
+        get: operations["list_groups_of_host"];
         put?: never;
         post?: never;
         delete?: never;
@@ -871,6 +1561,375 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/identity-providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the identity providers of the organisation. */
+        get: operations["list_identity_providers"];
+        put?: never;
+        /** Adds an identity provider. */
+        post: operations["create_identity_provider"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/identity-providers/presets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the page proposes for known OpenID providers. */
+        get: operations["list_identity_provider_presets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/identity-providers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows an identity provider. */
+        get: operations["get_identity_provider"];
+        put?: never;
+        post?: never;
+        /** Deletes an identity provider. Accounts that came through it stay; they are no longer linked with it. */
+        delete: operations["delete_identity_provider"];
+        options?: never;
+        head?: never;
+        /** Changes an identity provider. */
+        patch: operations["change_identity_provider"];
+        trace?: never;
+    };
+    "/identity-providers/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tries an identity provider out without signing anybody in, as it is stored. */
+        post: operations["test_identity_provider"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Invitations that wait or have expired, newest first. */
+        get: operations["list_invitations"];
+        put?: never;
+        /** Invites somebody, or restores a removed person. */
+        post: operations["create_invitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/invitations/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Accepts an invitation: for the account that is signed in, otherwise with a new account, which is signed in then. */
+        post: operations["accept_invitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/invitations/lookup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a link invites to. */
+        post: operations["look_up_invitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/invitations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Cancels an invitation; its link stops working. */
+        delete: operations["cancel_invitation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/invitations/{id}/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a new link, which lives 7 days; the one before stops working. */
+        post: operations["resend_invitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ldap-configurations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The directories of the organisation. */
+        get: operations["list_ldap_configurations"];
+        put?: never;
+        /** Adds a directory. */
+        post: operations["create_ldap_configuration"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ldap-configurations/presets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is usual for the kinds of directories. */
+        get: operations["list_ldap_presets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ldap-configurations/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tries a directory out before it is saved: each step with its time. */
+        post: operations["test_new_ldap_configuration"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ldap-configurations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One directory. */
+        get: operations["get_ldap_configuration"];
+        put?: never;
+        post?: never;
+        /** Deletes a directory. The accounts stay and lose their link. */
+        delete: operations["delete_ldap_configuration"];
+        options?: never;
+        head?: never;
+        /** Changes a directory. */
+        patch: operations["change_ldap_configuration"];
+        trace?: never;
+    };
+    "/ldap-configurations/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tries a directory out as it is saved. */
+        post: operations["test_ldap_configuration"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/licence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows the licence. */
+        get: operations["get_licence"];
+        /** Activates a licence key in place of the present one. */
+        put: operations["activate_licence"];
+        post?: never;
+        /** Removes the licence; the organisation is Community at once. */
+        delete: operations["remove_licence"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/licence/activation-tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Generates an activation token for the issuer. */
+        post: operations["create_activation_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/licence/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the keys that were activated. */
+        get: operations["list_licence_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/licence/revocations/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Fetches the list of revoked keys now. */
+        post: operations["refresh_licence_revocations"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/mail/pending": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists mail that no relay took yet. */
+        get: operations["list_pending_mail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/mail/pending/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Throws a mail away that waits. */
+        delete: operations["discard_mail"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/mail/pending/{id}/reveal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Shows the link of a mail that waits, to hand it over by other means. Links for super_admins are shown to
+         *     super_admins only.
+         */
+        post: operations["reveal_mail_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/me": {
         parameters: {
             query?: never;
@@ -880,6 +1939,335 @@ export interface paths {
         };
         /** Who is signed in. */
         get: operations["get_me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/api-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The API keys of the person who asks. */
+        get: operations["list_own_keys"];
+        put?: never;
+        /** Makes an API key that speaks for the person who asks. */
+        post: operations["create_own_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/api-keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revokes an API key of the person who asks; it stops working at once. */
+        delete: operations["revoke_own_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/external-identities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Identities of directories and identity providers that are linked to one's account. */
+        get: operations["list_external_identities"];
+        put?: never;
+        /** Links the identity behind a token to one's account, after a fresh sign-in of that account. */
+        post: operations["link_external_identity"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/external-identities/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a token would link, so that the person can look at it first. */
+        post: operations["preview_external_identity"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/external-identities/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes a linked identity from one's account. */
+        delete: operations["unlink_external_identity"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/mfa": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The second factors of the person who asks. */
+        get: operations["get_mfa"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/mfa/recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes new recovery codes; the old ones stop working. */
+        post: operations["renew_recovery_codes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/mfa/totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begins the enrolment of an authenticator app. */
+        post: operations["begin_totp"];
+        /** Removes the authenticator app. */
+        delete: operations["disable_totp"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/mfa/totp/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends the enrolment of an authenticator app with its first code. */
+        post: operations["confirm_totp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/organisation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets the session act in another of one's organisations. */
+        post: operations["switch_organisation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/passkeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The passkeys of the person who asks. */
+        get: operations["list_passkeys"];
+        put?: never;
+        /** Stores the passkey that the browser made. */
+        post: operations["create_passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/passkeys/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begins the registration of a passkey. */
+        post: operations["begin_passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/passkeys/{passkey_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes a passkey. */
+        delete: operations["delete_passkey"];
+        options?: never;
+        head?: never;
+        /** Gives a passkey another name. */
+        patch: operations["rename_passkey"];
+        trace?: never;
+    };
+    "/me/permissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what the caller may do, and whether on all hosts. */
+        get: operations["list_own_permissions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/preferences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows what the caller chose for themselves. */
+        get: operations["get_preferences"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Changes what the caller chose; what is absent stays. */
+        patch: operations["update_preferences"];
+        trace?: never;
+    };
+    "/me/reauthenticate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Confirms with the password that it is still the same person. */
+        post: operations["reauthenticate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/reauthenticate/passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Confirms with a passkey that it is still the same person. */
+        post: operations["confirm_with_passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/reauthenticate/passkey/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begins confirming with a passkey that it is still the same person. */
+        post: operations["begin_passkey_confirmation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/reauthentication": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How to confirm that it is still the same person. */
+        get: operations["get_reauthentication"];
         put?: never;
         post?: never;
         delete?: never;
@@ -923,6 +2311,234 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/me/sign-ins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the caller's own sign-ins of the last 90 days, refused ones included; newest first, at most 100. */
+        get: operations["list_own_sign_ins"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/organisations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Organisations one belongs to. */
+        get: operations["list_organisations"];
+        put?: never;
+        /** Creates an organisation with oneself as its super_admin. */
+        post: operations["create_organisation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/organisations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One organisation one belongs to. */
+        get: operations["get_organisation"];
+        put?: never;
+        post?: never;
+        /** Deletes the organisation one acts in. It must have no approved hosts; it can be restored for 30 days. */
+        delete: operations["delete_organisation"];
+        options?: never;
+        head?: never;
+        /** Changes the organisation one acts in. */
+        patch: operations["update_organisation"];
+        trace?: never;
+    };
+    "/organisations/{id}/logo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The logo of an organisation one belongs to. */
+        get: operations["get_organisation_logo"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/organisations/{id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Restores an organisation that was deleted in the last 30 days. */
+        post: operations["restore_organisation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/permissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists every permission. */
+        get: operations["list_permissions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/permissions/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Explains why a member may or may not do something, on a host or at all. */
+        get: operations["explain_permission"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/role-assignments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists who holds which custom role. */
+        get: operations["list_role_assignments"];
+        put?: never;
+        /** Gives a custom role to a member or a team. */
+        post: operations["create_role_assignment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/role-assignments/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes a custom role away. */
+        delete: operations["delete_role_assignment"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists custom roles by name. */
+        get: operations["list_roles"];
+        put?: never;
+        /** Makes a custom role. */
+        post: operations["create_role"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/roles/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Counts the hosts that a selector selects, without saving anything. */
+        post: operations["preview_role"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/roles/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows a custom role. */
+        get: operations["get_role"];
+        /** Replaces a custom role; with `If-Match`, only the version the caller has seen. */
+        put: operations["change_role"];
+        post?: never;
+        /** Deletes a custom role that is given to nobody. */
+        delete: operations["delete_role"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the pages this person may see, with every key: what the search box looks through. */
+        get: operations["list_settings_pages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/settings/agent-updates": {
         parameters: {
             query?: never;
@@ -959,6 +2575,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/settings/egress": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows where outgoing connections may go. */
+        get: operations["get_egress_policy"];
+        /** Replaces the policy for outgoing connections; it holds from the next connection on. */
+        put: operations["put_egress_policy"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/settings/enrolment": {
         parameters: {
             query?: never;
@@ -977,6 +2611,23 @@ export interface paths {
         patch: operations["update_enrolment_settings"];
         trace?: never;
     };
+    "/settings/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Exports what was chosen on all pages, without secrets. */
+        get: operations["export_settings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/settings/host-defaults": {
         parameters: {
             query?: never;
@@ -989,6 +2640,23 @@ export interface paths {
         /** Replaces the host defaults; agents obey with their following heartbeat. */
         put: operations["put_host_defaults"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/settings/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Compares an export with what counts here and, unless it is a dry run, saves it: all pages or none. */
+        post: operations["import_settings"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1013,6 +2681,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/settings/smtp-relay/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a test mail through the relay and says how far it came. */
+        post: operations["test_smtp_relay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/settings/software-inventory": {
         parameters: {
             query?: never;
@@ -1025,6 +2710,58 @@ export interface paths {
         /** Replaces the settings of the software inventory. */
         put: operations["put_software_settings"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/settings/{page}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows one page; the tag names its version. */
+        get: operations["get_settings_page"];
+        /** Saves the keys that the body names: a value sets a key, `null` takes it back to its default or clears a secret. */
+        put: operations["save_settings_page"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/settings/{page}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the saves of a page, newest first. */
+        get: operations["list_settings_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/settings/{page}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Brings an earlier version of a page back, as a new version. Secrets stay as they are. */
+        post: operations["restore_settings_page"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1100,6 +2837,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/system/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows the health of the system, with what to look at first. */
+        get: operations["get_system_health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/system/support-bundle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a document for support: health, configuration and settings, without secrets and free text. */
+        post: operations["make_support_bundle"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/task-runs/{id}": {
         parameters: {
             query?: never;
@@ -1151,6 +2922,251 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/teams": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Teams of the organisation, by name. */
+        get: operations["list_teams"];
+        put?: never;
+        /** Creates a team. */
+        post: operations["create_team"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/teams/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One team with its members and host groups. */
+        get: operations["get_team"];
+        put?: never;
+        post?: never;
+        /** Deletes a team. Its members and host groups stay. */
+        delete: operations["delete_team"];
+        options?: never;
+        head?: never;
+        /** Changes a team. */
+        patch: operations["update_team"];
+        trace?: never;
+    };
+    "/teams/{id}/host-groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Gives a team exactly these host groups. */
+        put: operations["set_team_host_groups"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/teams/{id}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Puts people into a team. */
+        post: operations["add_team_members"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/teams/{id}/members/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What joining or leaving a team would do to what a person sees. Changes nothing. */
+        post: operations["preview_team_member"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/teams/{id}/members/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes a person out of a team. */
+        delete: operations["remove_team_member"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** People of the organisation, by name. */
+        get: operations["list_users"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One person. */
+        get: operations["get_user"];
+        put?: never;
+        post?: never;
+        /** Removes a person from the organisation. Their history stays; they can be restored. */
+        delete: operations["remove_user"];
+        options?: never;
+        head?: never;
+        /** Changes roles or state of a person: approves, deactivates, activates again. */
+        patch: operations["update_user"];
+        trace?: never;
+    };
+    "/users/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What happened to a person. */
+        get: operations["list_user_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{id}/host-scope": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows the host groups a member is limited to. */
+        get: operations["get_host_scope"];
+        /** Limits an engineer or reader to host groups. Acts with their next request, and on open streams within seconds. */
+        put: operations["set_host_scope"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Restores a removed person. */
+        post: operations["restore_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{user_id}/mfa": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes every second factor of somebody else away, ends their sessions and tells them by mail. */
+        delete: operations["reset_mfa"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{user_id}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The sessions of a member. */
+        get: operations["list_user_sessions"];
+        put?: never;
+        post?: never;
+        /** Ends all sessions of a member. */
+        delete: operations["end_user_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{user_id}/sessions/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends one session of a member. */
+        delete: operations["end_user_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1159,6 +3175,18 @@ export interface components {
         AcceptHostKeys: {
             /** @description Fingerprints of all waiting keys, as they were shown. */
             fingerprints: string[];
+        };
+        /** @description A key to activate. */
+        ActivateLicence: {
+            /** @description As pasted; white space is ignored. */
+            key: string;
+        };
+        /** @description An activation token. */
+        ActivationToken: {
+            /** @description The issuer takes it until then. */
+            expires_at: components["schemas"]["Timestamp"];
+            /** @description To be sent to the issuer. Not secret. */
+            token: string;
         };
         /** @description An agent. */
         Agent: {
@@ -1368,10 +3396,266 @@ export interface components {
             update_originals?: boolean | null;
             waves?: number[] | null;
         };
+        /** @description An API key, without its secret. */
+        ApiKeyBody: {
+            /** @description Networks it may be used from; null means everywhere. */
+            allowed_networks?: string[] | null;
+            created_at: components["schemas"]["Timestamp"];
+            /** @description Who made it. */
+            created_by?: string | null;
+            expires_at: components["schemas"]["Timestamp"];
+            /** @description Last four characters of the secret. */
+            hint: string;
+            /** @description Host groups it is limited to; null means no limit of its own. */
+            host_groups?: string[] | null;
+            /** Format: uuid */
+            id: string;
+            last_used_at?: components["schemas"]["Timestamp"] | null;
+            last_used_ip?: string | null;
+            name: string;
+            revoked_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Roles of whom it speaks for. */
+            roles: string[];
+            /** @description Permissions it may use, as long as whom it speaks for holds them. */
+            scopes: string[];
+        };
+        /** @description API keys. */
+        ApiKeyListBody: {
+            /** @description The newest first, at most 500; revoked and expired ones too. */
+            items: components["schemas"]["ApiKeyBody"][];
+        };
+        /** @description An action that can be in the log. */
+        AuditAction: {
+            about: string;
+            name: string;
+        };
+        /** @description The actions that can be in the log. */
+        AuditActionList: {
+            items: components["schemas"]["AuditAction"][];
+        };
+        /** @description Who did something. */
+        AuditActor: {
+            /** @description Id of the person (also for keys) or agent. */
+            id?: string | null;
+            /** @description `user`, `api_key`, `system`, `agent`, `setup`, `support_cli` or `anonymous`. */
+            kind: string;
+            /** @description Name at the time. */
+            name?: string | null;
+        };
+        /** @description An event. */
+        AuditEvent: {
+            action: string;
+            actor: components["schemas"]["AuditActor"];
+            at: components["schemas"]["Timestamp"];
+            /** @description What made the server act. */
+            cause?: string | null;
+            /** Format: uuid */
+            id: string;
+            ip?: string | null;
+            /** @description `success`, `denied` or `failed`. */
+            outcome: string;
+            reason_code?: string | null;
+            /**
+             * Format: int32
+             * @description Equal attempts within a minute that this event stands for.
+             */
+            repeats: number;
+            request_id?: string | null;
+            summary: string;
+            target_id?: string | null;
+            /** @description What people called it at the time. */
+            target_label?: string | null;
+            target_type: string;
+        };
+        /** @description An event with everything known about it. */
+        AuditEventDetail: components["schemas"]["AuditEvent"] & {
+            after: Record<string, never> | null;
+            /** Format: uuid */
+            api_key_id?: string | null;
+            auth_method?: string | null;
+            before: Record<string, never> | null;
+            chain?: components["schemas"]["AuditPlace"] | null;
+            /** @description Other events of the same request. */
+            same_request: components["schemas"]["AuditEvent"][];
+            /** @description Other events of the same session, before and after. */
+            same_session: components["schemas"]["AuditEvent"][];
+            second_factor?: boolean | null;
+            session_hash?: string | null;
+            /** @description Whether the target can still be opened; null where nothing can be opened. */
+            target_exists?: boolean | null;
+            user_agent?: string | null;
+        };
+        /** @description A page of events. */
+        AuditEventList: {
+            items: components["schemas"]["AuditEvent"][];
+            next_cursor?: string | null;
+        };
+        /** @description An export. */
+        AuditExport: {
+            created_at: components["schemas"]["Timestamp"];
+            /** Format: int64 */
+            events: number;
+            /** @description As asked for, with the range of time spelled out. */
+            filter: Record<string, never>;
+            /** @description Hex. */
+            first_hash?: string | null;
+            format: string;
+            /** Format: uuid */
+            id: string;
+            /** @description Hex. */
+            last_hash?: string | null;
+            /** @description `ready`, and `signed` once the file was fetched. */
+            status: string;
+        };
+        /** @description What to export. */
+        AuditExportInput: {
+            /** @description The filter of the list. */
+            filter?: components["schemas"]["AuditFilter"];
+            /** @description `csv`, `jsonl` or `cef`. */
+            format: string;
+        };
+        /** @description The detached signature of an export. */
+        AuditExportSignature: {
+            /** Format: uuid */
+            export: string;
+            /** @description Hex. */
+            public_key: string;
+            /** @description SHA-256 of the file, hex. */
+            sha256: string;
+            /** @description Ed25519, hex. */
+            signature: string;
+        };
+        /** @description A filter as clients write it. All parts may be combined. */
+        AuditFilter: {
+            /** @description Beginning of the action, for example `auth.`. */
+            action?: string | null;
+            /** @description Id of a person, service account or agent. */
+            actor_id?: string | null;
+            /** @description `user`, `api_key`, `system`, `agent`, `setup`, `support_cli` or `anonymous`. */
+            actor_type?: string | null;
+            /**
+             * Format: date-time
+             * @description Not before this moment.
+             */
+            from?: string | null;
+            /** @description Client address. */
+            ip?: string | null;
+            /** @description `success`, `denied` or `failed`. */
+            outcome?: string | null;
+            /** @description Text in the summary, at most 200 characters. */
+            q?: string | null;
+            /** @description Id of a request. */
+            request_id?: string | null;
+            /** @description Id of the target. */
+            target_id?: string | null;
+            /** @description Kind of target, for example `host`. */
+            target_type?: string | null;
+            /**
+             * Format: date-time
+             * @description Before this moment, at most 400 days after `from`.
+             */
+            to?: string | null;
+        };
+        /** @description A forwarder. */
+        AuditForwarder: {
+            enabled: boolean;
+            endpoint: string;
+            /**
+             * Format: int32
+             * @description Failures in a row.
+             */
+            failures: number;
+            has_secret: boolean;
+            /** Format: uuid */
+            id: string;
+            /** @description `syslog_tcp`, `syslog_tls` or `webhook`. */
+            kind: string;
+            /**
+             * Format: int64
+             * @description Events that were not sent yet.
+             */
+            lag: number;
+            last_error?: string | null;
+            last_sent_at?: components["schemas"]["Timestamp"] | null;
+            name: string;
+        };
+        /** @description A forwarder that is wanted. */
+        AuditForwarderInput: {
+            enabled?: boolean;
+            /** @description `host:port` of a syslog server, `https://` address of a webhook. */
+            endpoint: string;
+            /** @description `syslog_tcp`, `syslog_tls` or `webhook`. */
+            kind: string;
+            name: string;
+            /** @description Signs deliveries of a webhook, 16 to 200 characters; absent keeps the present one. */
+            secret?: string | null;
+        };
+        /** @description All forwarders. */
+        AuditForwarderList: {
+            items: components["schemas"]["AuditForwarder"][];
+        };
+        /** @description What a test delivery came to. */
+        AuditForwarderTest: {
+            delivered: boolean;
+            /** @description What went wrong. */
+            error?: string | null;
+        };
+        /** @description A legal hold. */
+        AuditHold: {
+            reason: string;
+            set_at: components["schemas"]["Timestamp"];
+            set_by: string;
+        };
+        /** @description A hold that is wanted. */
+        AuditHoldInput: {
+            /** @description 3 to 500 characters. */
+            reason: string;
+        };
+        /** @description Where an event stands in the hash chain. */
+        AuditPlace: {
+            /** @description Hex. */
+            hash: string;
+            /** @description Hex. */
+            prev_hash: string;
+            /** Format: int64 */
+            seq: number;
+        };
+        /** @description Settings of the audit log. */
+        AuditSettings: {
+            /**
+             * Format: int64
+             * @description Events of the organisation that were sealed so far.
+             */
+            events_sealed: number;
+            legal_hold?: components["schemas"]["AuditHold"] | null;
+            /** @description The key that checkpoints and exports are signed with (Ed25519), hex. */
+            public_key: string;
+            /**
+             * Format: int32
+             * @description Days events are kept, 30 to 3650.
+             */
+            retention_days: number;
+        };
+        /** @description Settings that are wanted. */
+        AuditSettingsInput: {
+            legal_hold?: components["schemas"]["AuditHoldInput"] | null;
+            /**
+             * Format: int32
+             * @description 30 to 3650.
+             */
+            retention_days: number;
+        };
         /** @description One way to sign in. */
         AuthMethodBody: {
-            /** @description `password`. */
+            /**
+             * Format: uuid
+             * @description The directory for `POST /auth/ldap/login`, or the identity provider; begin at `/auth/{kind}/{id}/start`.
+             */
+            id?: string | null;
+            /** @description `password`, `ldap`, `oidc` or `saml`. */
             kind: string;
+            /** @description What stands on its button. */
+            name?: string | null;
         };
         /** @description How people sign in here, and whether somebody must set the installation up first. */
         AuthMethodsBody: {
@@ -1398,6 +3682,22 @@ export interface components {
             deleted: number;
             /** @description Names of hosts that could not be deleted. */
             failed: string[];
+        };
+        /** @description Where a chain is broken. */
+        ChainBreak: {
+            at?: components["schemas"]["Timestamp"] | null;
+            /** Format: uuid */
+            event_id?: string | null;
+            /**
+             * @description `event_missing`, `event_changed`, `link_missing`, `link_changed`, `checkpoint_mismatch`, `checkpoint_forged`,
+             *     `end_missing` or `beginning_missing`.
+             */
+            reason: string;
+            /**
+             * Format: int64
+             * @description Place in the chain.
+             */
+            seq: number;
         };
         /** @description A check. */
         Check: {
@@ -1451,6 +3751,11 @@ export interface components {
             /** @description Null at the end. */
             next_cursor?: string | null;
         };
+        /**
+         * @description How this service proves itself at the token endpoint (OpenID Connect Core 1.0 section 9).
+         * @enum {string}
+         */
+        ClientAuthentication: "basic" | "post";
         /** @description A container. */
         Container: {
             /** @description The engine's id. */
@@ -1601,6 +3906,12 @@ export interface components {
              */
             sample_interval_seconds: number;
         };
+        /** @description A new API key with its secret. */
+        CreatedApiKeyBody: {
+            key: components["schemas"]["ApiKeyBody"];
+            /** @description Goes into `Authorization: Bearer`. Shown this once. */
+            secret: string;
+        };
         /** @description A new token. The secret is shown here and never again. */
         CreatedEnrolmentToken: {
             /** @description `host:port` for agents that are configured by hand. */
@@ -1612,6 +3923,46 @@ export interface components {
             token: components["schemas"]["EnrolmentToken"];
             /** @description What to know about the choices made. */
             warnings: components["schemas"]["EnrolmentTokenWarning"][];
+        };
+        /** @description A custom role. */
+        CustomRole: {
+            /**
+             * Format: int64
+             * @description People and teams it is given to.
+             */
+            assignment_count: number;
+            /** @description The built-in role it was made from. */
+            base?: string | null;
+            description: string;
+            /** Format: uuid */
+            id: string;
+            name: string;
+            permissions: string[];
+            /** @description A host is selected when it meets every term; no term selects the whole organisation. */
+            selector: components["schemas"]["RoleTerm"][];
+            updated_at: components["schemas"]["Timestamp"];
+            /**
+             * Format: int32
+             * @description Also the `ETag`.
+             */
+            version: number;
+        };
+        /** @description A role as it is to be. */
+        CustomRoleInput: {
+            /** @description `read_only`, `engineer` or `org_admin`: where its permissions came from; for the reader only. */
+            base?: string | null;
+            /** @description At most 1000 characters. */
+            description?: string;
+            /** @description 1 to 100 characters, unique in the organisation whatever the case. */
+            name: string;
+            /** @description Names from the catalogue. */
+            permissions: string[];
+            /** @description At most 20 terms; none selects the whole organisation. */
+            selector?: components["schemas"]["RoleTerm"][];
+        };
+        /** @description Custom roles. */
+        CustomRoleList: {
+            items: components["schemas"]["CustomRole"][];
         };
         /** @description A record that a consumer group could not apply. */
         DeadLetter: {
@@ -1650,6 +4001,88 @@ export interface components {
             /** @description Whether the payload has more than is shown. */
             payload_truncated: boolean;
         };
+        /** @description One attribute. */
+        DirectoryAttribute: {
+            name: string;
+            values: components["schemas"]["DirectoryValue"][];
+        };
+        /** @description A directory to look people up in. */
+        DirectoryChoice: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+        };
+        /** @description Directories to look people up in. */
+        DirectoryChoices: {
+            /** @description By name. */
+            items: components["schemas"]["DirectoryChoice"][];
+        };
+        /** @description A group of somebody. */
+        DirectoryGroup: {
+            dn: string;
+            /** @description First part of its name. */
+            name: string;
+            /** @description Member through another group. */
+            nested: boolean;
+            /** @description The account's primary group. */
+            primary: boolean;
+        };
+        /** @description Groups of somebody. */
+        DirectoryGroups: {
+            /** @description At most a thousand. */
+            items: components["schemas"]["DirectoryGroup"][];
+            /** @description There are more. */
+            more: boolean;
+        };
+        /** @description Somebody who matches. */
+        DirectoryMatch: {
+            display_name: string;
+            dn: string;
+            email?: string | null;
+            username?: string | null;
+        };
+        /** @description Who matches. */
+        DirectoryMatches: {
+            /** @description At most ten: exact matches first, then by name. */
+            items: components["schemas"]["DirectoryMatch"][];
+            /** @description There are more. */
+            more: boolean;
+        };
+        /** @description What is known of the password. */
+        DirectoryPassword: {
+            changed_at?: components["schemas"]["Timestamp"] | null;
+            expires_at?: components["schemas"]["Timestamp"] | null;
+            never_expires: boolean;
+        };
+        /** @description Somebody's record. It is not kept anywhere. */
+        DirectoryUser: {
+            account_expires_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Every attribute that may be shown; absent for those who may not see them. */
+            attributes?: components["schemas"]["DirectoryAttribute"][] | null;
+            department?: string | null;
+            display_name?: string | null;
+            dn: string;
+            email?: string | null;
+            /** @description Direct groups. */
+            groups: components["schemas"]["DirectoryGroups"];
+            /** @description Name of the manager's entry. */
+            manager?: string | null;
+            password: components["schemas"]["DirectoryPassword"];
+            /** @description Photo as a data address. */
+            photo?: string | null;
+            sam_account_name?: string | null;
+            /** @description `active`, `disabled`, `locked`, `expired` or `password_must_change`. */
+            status: string;
+            /** @description The record has more than 1 MiB, and some values are left out. */
+            truncated: boolean;
+            user_principal_name?: string | null;
+            username?: string | null;
+        };
+        /** @description One value. */
+        DirectoryValue: {
+            at?: components["schemas"]["Timestamp"] | null;
+            text: string;
+        };
         /** @description A mounted file system. */
         DiskBody: {
             device: string;
@@ -1666,6 +4099,20 @@ export interface components {
             total_bytes: number;
             /** Format: int64 */
             used_bytes: number;
+        };
+        /** @description Where outgoing connections may go. */
+        EgressPolicy: {
+            /** @description `internal` (the internet, and private networks by use and entry), `public-only` or `closed` (entries only). */
+            mode: string;
+            /** @description What is open beside that. */
+            targets: components["schemas"]["EgressTarget"][];
+        };
+        /** @description One internal target. */
+        EgressTarget: {
+            /** @description What it is for. */
+            note?: string;
+            /** @description A range, an address, a host name, or a suffix such as `.corp.example`. */
+            target: string;
         };
         /** @description How machines that are known already may enrol again. */
         EnrolmentSettings: {
@@ -1715,6 +4162,24 @@ export interface components {
             code: string;
             message: string;
         };
+        /** @description An identity linked to one's account. */
+        ExternalIdentity: {
+            /** Format: uuid */
+            id: string;
+            last_used_at: components["schemas"]["Timestamp"];
+            linked_at: components["schemas"]["Timestamp"];
+            /** @description What the provider calls the person. */
+            name: string;
+            /** @description `ldap`, `oidc` or `saml`. */
+            provider: string;
+            /** Format: uuid */
+            provider_id: string;
+        };
+        /** @description Identities linked to one's account. */
+        ExternalIdentityList: {
+            /** @description Newest first. */
+            items: components["schemas"]["ExternalIdentity"][];
+        };
         /** @description Hosts that share a value. */
         FacetBody: {
             /** Format: int64 */
@@ -1733,6 +4198,46 @@ export interface components {
             arch: components["schemas"]["FacetBody"][];
             os: components["schemas"]["FacetBody"][];
         };
+        /** @description One flag. */
+        FeatureFlag: {
+            /** @description What it switches. */
+            about: string;
+            /** @description Whether administrators may turn it. */
+            configurable: boolean;
+            /** @description Whether it is on where nobody turned it. */
+            default: boolean;
+            /** @description Name. */
+            key: string;
+            /** @description Slice that reads it. */
+            owner: string;
+            /** @description When it is to go. */
+            removal?: string | null;
+            turned_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Who turned it. */
+            turned_by?: string | null;
+            /** @description Whether it is on. */
+            value: boolean;
+        };
+        /** @description Flags. */
+        FeatureFlagList: {
+            /** @description Declared flags. */
+            items: components["schemas"]["FeatureFlag"][];
+            /** @description Stored flags that this release does not declare: they are off. */
+            unknown: string[];
+        };
+        /** @description What the organisation may use. */
+        Features: {
+            /** @description Every feature key and whether it is open. */
+            features: {
+                [key: string]: boolean;
+            };
+            /** @description The cheapest tier of every feature key. */
+            required_tiers: {
+                [key: string]: string;
+            };
+            /** @description `community`, `pro` or `enterprise`. */
+            tier: string;
+        };
         /** @description `[time, seconds]`. */
         HeartbeatGap: Record<string, never>[];
         /** @description Time between heartbeats. */
@@ -1750,6 +4255,16 @@ export interface components {
             /** @description `raw` or `1m`. */
             source: string;
             to: components["schemas"]["Timestamp"];
+        };
+        /** @description A permission the caller holds. */
+        HeldPermission: {
+            /** @description Held on every host, or on some. */
+            all_hosts: boolean;
+            name: string;
+        };
+        /** @description What the caller may do. */
+        HeldPermissions: {
+            items: components["schemas"]["HeldPermission"][];
         };
         /** @description The agent of a host. */
         HostAgent: {
@@ -1840,6 +4355,68 @@ export interface components {
              * @description Between two heartbeats, 5 to 300; null leaves it to the configuration of each agent.
              */
             heartbeat_interval_seconds?: number | null;
+        };
+        /** @description A host group. */
+        HostGroup: {
+            created_at: components["schemas"]["Timestamp"];
+            description: string;
+            /** Format: uuid */
+            id: string;
+            /** @description `static`. */
+            kind: string;
+            /**
+             * Format: int64
+             * @description Members the reader may see.
+             */
+            member_count: number;
+            name: string;
+            /** Format: int64 */
+            offline: number;
+            /** Format: int64 */
+            online: number;
+            updated_at: components["schemas"]["Timestamp"];
+        };
+        /** @description What came of adding. */
+        HostGroupAdded: {
+            /** Format: int64 */
+            added: number;
+            /** Format: int64 */
+            already_member: number;
+        };
+        /** @description What to change; what is absent stays. */
+        HostGroupChange: {
+            description?: string | null;
+            name?: string | null;
+        };
+        /** @description Groups of a host. */
+        HostGroupList: {
+            items: components["schemas"]["HostGroup"][];
+        };
+        /** @description Hosts of a bulk call. */
+        HostGroupMemberIds: {
+            /** @description 1 to 1000 hosts. */
+            host_ids: string[];
+        };
+        /** @description Something that refers to a group. */
+        HostGroupReference: {
+            /** @description The group cannot be deleted because of it. */
+            blocks_deletion: boolean;
+            /** Format: uuid */
+            id: string;
+            /** @description `user`, `team` or `role`. */
+            kind: string;
+            name: string;
+        };
+        /** @description What refers to a group. */
+        HostGroupReferences: {
+            items: components["schemas"]["HostGroupReference"][];
+        };
+        /** @description What came of removing. */
+        HostGroupRemoved: {
+            /** Format: int64 */
+            not_member: number;
+            /** Format: int64 */
+            removed: number;
         };
         /** @description One line of the list. */
         HostItem: components["schemas"]["HostBase"] & {
@@ -1961,6 +4538,12 @@ export interface components {
             /** @description Newest first, at most 100. */
             items: components["schemas"]["HostScan"][];
         };
+        /** @description A group, by name. */
+        HostScopeGroup: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+        };
         /** @description Data of the event `host.updated`. */
         HostUpdated: {
             /** Format: double */
@@ -1986,12 +4569,603 @@ export interface components {
             /** Format: int64 */
             memory: number;
         };
+        /** @description An identity provider. */
+        IdentityProvider: {
+            allowed_domains: string[];
+            created_at: components["schemas"]["Timestamp"];
+            /** @description A role, or `pending`. */
+            default_role: string;
+            enabled: boolean;
+            /** Format: uuid */
+            id: string;
+            /** @description `oidc` or `saml`. */
+            kind: string;
+            /** @description The licence covers its kind; without, its button is absent. */
+            licensed: boolean;
+            name: string;
+            oidc?: components["schemas"]["OidcSettings"] | null;
+            /** @description Where the provider sends browsers back to (OpenID Connect). */
+            redirect_url?: string | null;
+            role_map: components["schemas"]["IdentityProviderRoleRule"][];
+            saml?: components["schemas"]["SamlSettings"] | null;
+            secret_set_at?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: uuid
+             * @description By whom.
+             */
+            secret_set_by?: string | null;
+            trust_email: boolean;
+            updated_at: components["schemas"]["Timestamp"];
+            /** Format: int32 */
+            version: number;
+        };
+        /** @description A certificate of an identity provider. */
+        IdentityProviderCertificate: {
+            /** @description Ends within 30 days, or ended. */
+            ends_soon: boolean;
+            not_after: components["schemas"]["Timestamp"];
+            /** @description SHA-256, hex. */
+            sha256: string;
+            subject: string;
+        };
+        /** @description What to change; what is left out stays. */
+        IdentityProviderChange: {
+            allowed_domains?: string[] | null;
+            /** @description A role, or `pending`. */
+            default_role?: string | null;
+            enabled?: boolean | null;
+            name?: string | null;
+            oidc?: components["schemas"]["OidcInput"] | null;
+            role_map?: components["schemas"]["IdentityProviderRoleRuleInput"][] | null;
+            saml?: components["schemas"]["SamlInput"] | null;
+            trust_email?: boolean | null;
+        };
+        /** @description The identity providers of an organisation. */
+        IdentityProviderList: {
+            items: components["schemas"]["IdentityProvider"][];
+        };
+        /** @description Proposals for one provider. */
+        IdentityProviderPreset: {
+            /** @description Claim with the e-mail address. */
+            email_claim: string;
+            /** @description Claim with the groups; empty when the provider has none. */
+            groups_claim: string;
+            /** @description Issuer, with what must be replaced in braces. */
+            issuer: string;
+            /** @description Name in the API. */
+            key: string;
+            /** @description Claim with the full name. */
+            name_claim: string;
+            /** @description Scopes beside `openid`. */
+            scopes: string[];
+            /** @description Name for people. */
+            title: string;
+            /** @description The provider does not say `email_verified`, although it verifies addresses of its own domains. */
+            trust_email: boolean;
+        };
+        /** @description Members of a group get a role. */
+        IdentityProviderRoleRule: {
+            group: string;
+            role: string;
+        };
+        /** @description Members of a group get a role. */
+        IdentityProviderRoleRuleInput: {
+            /** @description As the provider writes it. */
+            group: string;
+            /** @description `org_admin`, `engineer` or `read_only`. */
+            role: string;
+        };
+        /** @description What a trial found. */
+        IdentityProviderTest: {
+            passed: boolean;
+            steps: components["schemas"]["IdentityProviderTestStep"][];
+        };
+        /** @description One thing that was tried. */
+        IdentityProviderTestStep: {
+            /** @description What was found, or what to do. */
+            detail: string;
+            /** @description `discovery`, `keys`, `metadata`, `certificates`. */
+            name: string;
+            passed: boolean;
+        };
         /** @description A network interface. */
         InterfaceBody: {
             ip_addresses: string[];
             is_up: boolean;
             mac_address: string;
             name: string;
+        };
+        /** @description An invitation, without its link. */
+        Invitation: {
+            created_at: components["schemas"]["Timestamp"];
+            email: string;
+            expires_at: components["schemas"]["Timestamp"];
+            host_group_ids: string[];
+            /** Format: uuid */
+            id: string;
+            invited_by?: components["schemas"]["Inviter"] | null;
+            roles: string[];
+            /** @description When the present link was made. */
+            sent_at: components["schemas"]["Timestamp"];
+            /** @description `live`, `expired`, `accepted` or `cancelled`. */
+            state: string;
+            team_ids: string[];
+        };
+        /**
+         * @description An invitation to accept. Name and password are for people without an account. What somebody becomes stands in the
+         *     invitation, so nothing here says so.
+         */
+        InvitationAcceptance: {
+            /** @description Full name. */
+            name?: string | null;
+            /**
+             * Format: password
+             * @description Password to sign in with.
+             */
+            password?: string | null;
+            /**
+             * Format: password
+             * @description The same password again.
+             */
+            password_confirmation?: string | null;
+            /** @description What follows the hash sign of the link. */
+            token: string;
+        };
+        /** @description How an acceptance ended, unless it signed somebody in. */
+        InvitationAccepted: {
+            /**
+             * Format: uuid
+             * @description Where.
+             */
+            organisation_id: string;
+            /** @enum {string} */
+            status: "joined";
+        } | {
+            /** @enum {string} */
+            status: "verify_email";
+        };
+        /** @description What somebody is invited to. */
+        InvitationLook: {
+            /** @description The invited address. */
+            email: string;
+            expires_at: components["schemas"]["Timestamp"];
+            /** @description An account has the address: sign in to it and accept. Otherwise make one by accepting. */
+            has_account: boolean;
+            invited_by?: string | null;
+            organisation: string;
+            roles: string[];
+        };
+        /** @description The token of a link. */
+        InvitationToken: {
+            /** @description What follows the hash sign of the link. */
+            token: string;
+        };
+        /** @description What became of an invitation. */
+        Invited: {
+            /** @description The invitation. */
+            invitation: components["schemas"]["Invitation"];
+            /** @description The link, shown here and never again. It was mailed as well, if a relay is configured. */
+            link: string;
+            /** @enum {string} */
+            status: "invited";
+        } | {
+            /** @enum {string} */
+            status: "restored";
+            /**
+             * Format: uuid
+             * @description The person.
+             */
+            user_id: string;
+        };
+        /** @description Who invited. */
+        Inviter: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+        };
+        /** @description A directory. */
+        LdapConfiguration: {
+            /** @description Name of the service account; anonymous without. */
+            bind_dn?: string | null;
+            /** @description The only authorities that are trusted, PEM; the system's without. */
+            ca_pem?: string | null;
+            created_at: components["schemas"]["Timestamp"];
+            enabled: boolean;
+            /** @description Whether its password is stored. It is never answered. */
+            has_bind_password: boolean;
+            /** Format: uuid */
+            id: string;
+            last_test_at?: components["schemas"]["Timestamp"] | null;
+            last_test_result?: components["schemas"]["LdapTestResult"] | null;
+            /**
+             * Format: int64
+             * @description Accounts linked with it.
+             */
+            linked_users: number;
+            /** @description People may sign in with it. */
+            login_allowed: boolean;
+            name: string;
+            settings: components["schemas"]["LdapSettings"];
+            updated_at: components["schemas"]["Timestamp"];
+            /**
+             * Format: int32
+             * @description Counts changes.
+             */
+            version: number;
+        };
+        /** @description A directory to add or change. What is absent stays as it is; a new one needs name and settings. */
+        LdapConfigurationInput: {
+            /** @description Name of the service account; empty for anonymous. */
+            bind_dn?: string | null;
+            /**
+             * Format: password
+             * @description Its password; empty removes it. When the servers change it has to be given again.
+             */
+            bind_password?: string | null;
+            /** @description The only authorities to trust, PEM, at most 64 KiB; empty for the system's. */
+            ca_pem?: string | null;
+            enabled?: boolean | null;
+            login_allowed?: boolean | null;
+            name?: string | null;
+            settings?: components["schemas"]["LdapSettings"] | null;
+            /**
+             * Format: int32
+             * @description Refuse the change with `version_conflict` unless this is the present version.
+             */
+            version?: number | null;
+        };
+        /** @description Directories. */
+        LdapConfigurationList: {
+            /** @description By name. */
+            items: components["schemas"]["LdapConfigurationRow"][];
+        };
+        /** @description A directory in the list. */
+        LdapConfigurationRow: {
+            enabled: boolean;
+            /** Format: uuid */
+            id: string;
+            last_test_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Whether the last test passed. */
+            last_test_ok?: boolean | null;
+            /** @description People may sign in with it. */
+            login_allowed: boolean;
+            name: string;
+            settings: components["schemas"]["LdapSettings"];
+        };
+        /** @description A directory to try out before it is saved. */
+        LdapDraftInput: {
+            bind_dn?: string | null;
+            /** Format: password */
+            bind_password?: string | null;
+            ca_pem?: string | null;
+            /**
+             * Format: uuid
+             * @description The directory that is being changed: its stored secrets count where none are given here.
+             */
+            id?: string | null;
+            /** @description A name to look up as at sign-in. */
+            sample_username?: string | null;
+            settings: components["schemas"]["LdapSettings"];
+        };
+        /** @description A group of the directory and the role its members get. */
+        LdapGroupRole: {
+            /** @description Distinguished name of the group. */
+            group: string;
+            /** @description `org_admin`, `engineer` or `read_only`. */
+            role: string;
+        };
+        /** @description Directory, name and password. */
+        LdapLoginInput: {
+            /**
+             * Format: uuid
+             * @description The directory, from `GET /auth/methods`.
+             */
+            directory_id: string;
+            /**
+             * Format: password
+             * @description Its password.
+             */
+            password: string;
+            /** @description Name in the directory. */
+            username: string;
+        };
+        /**
+         * @description Kind of directory.
+         * @enum {string}
+         */
+        LdapPreset: "active_directory" | "openldap";
+        /** @description Settings to begin with. */
+        LdapPresets: {
+            active_directory: components["schemas"]["LdapSettings"];
+            openldap: components["schemas"]["LdapSettings"];
+        };
+        /** @description One server of a directory. */
+        LdapServer: {
+            /** @description Name or address, without a scheme. */
+            host: string;
+            /**
+             * Format: int32
+             * @description Port.
+             */
+            port: number;
+        };
+        /** @description The certificate a server showed. */
+        LdapServerCertificate: {
+            /** @description When it expires. */
+            not_after: string;
+            /** @description Whom it names. */
+            subject: string;
+        };
+        /** @description The test of one server. */
+        LdapServerTest: {
+            certificate?: components["schemas"]["LdapServerCertificate"] | null;
+            /** @description Entries found for the sample name; none without one. */
+            entries?: number | null;
+            /** @description Whether all steps worked. */
+            ok: boolean;
+            /** @description `host:port`. */
+            server: string;
+            /** @description Steps in order, up to the first that failed. */
+            steps: components["schemas"]["LdapTestStep"][];
+        };
+        /** @description Everything about a directory but its secrets. */
+        LdapSettings: {
+            /**
+             * @description Who is in none of these may not sign in; everybody may when empty.
+             * @default []
+             */
+            allowed_groups: string[];
+            /**
+             * @description Where everything lies.
+             * @default
+             */
+            base_dn: string;
+            /**
+             * Format: int32
+             * @description Wait for a connection, seconds.
+             * @default 10
+             */
+            connect_timeout_s: number;
+            /**
+             * @description Role of people in none of the mapped groups: `engineer`, `read_only`, `org_admin`, or `pending`: an administrator
+             *     decides.
+             * @default pending
+             */
+            default_role: string;
+            /**
+             * @description Attribute that holds the full name.
+             * @default displayName
+             */
+            display_attribute: string;
+            /**
+             * @description Attribute that holds the e-mail address.
+             * @default mail
+             */
+            email_attribute: string;
+            /**
+             * @description Where groups lie; everywhere when empty.
+             * @default
+             */
+            group_base: string;
+            /**
+             * @description Which groups somebody is in, for directories without `memberOf`; `{{dn}}` stands for the entry, `{{username}}` for
+             *     the name. Not asked when empty.
+             * @default
+             */
+            group_filter: string;
+            /**
+             * @description Roles by group; the union counts.
+             * @default []
+             */
+            group_roles: components["schemas"]["LdapGroupRole"][];
+            /**
+             * @description Attributes that nobody sees.
+             * @default []
+             */
+            hidden_attributes: string[];
+            /**
+             * @description Members of groups in groups count as well.
+             * @default false
+             */
+            nested_groups: boolean;
+            /**
+             * Format: int32
+             * @description Wait for an answer, seconds.
+             * @default 30
+             */
+            operation_timeout_s: number;
+            /**
+             * @description Kind of directory.
+             * @default active_directory
+             */
+            preset: components["schemas"]["LdapPreset"];
+            /**
+             * @description Servers with the same content, in the order to try them.
+             * @default []
+             */
+            servers: components["schemas"]["LdapServer"][];
+            /**
+             * @description How the connection is secured.
+             * @default ldaps
+             */
+            transport: components["schemas"]["LdapTransport"];
+            /**
+             * @description Addresses in the directory are right; without, people verify theirs.
+             * @default true
+             */
+            trust_email: boolean;
+            /**
+             * @description Where people lie.
+             * @default
+             */
+            user_base: string;
+            /**
+             * @description Which entry is meant by a name; `{{username}}` stands for what was typed.
+             * @default (sAMAccountName={{username}})
+             */
+            user_filter: string;
+            /**
+             * @description Attribute that holds the name to sign in with.
+             * @default sAMAccountName
+             */
+            username_attribute: string;
+            /**
+             * @description Check the server's certificate.
+             * @default true
+             */
+            verify_certificate: boolean;
+        };
+        /** @description How to try a directory out. */
+        LdapTestInput: {
+            /** @description A name to look up as at sign-in. */
+            sample_username?: string | null;
+        };
+        /** @description The test of all servers. */
+        LdapTestResult: {
+            /** @description Whether every server passed. */
+            ok: boolean;
+            /** @description Each server. */
+            servers: components["schemas"]["LdapServerTest"][];
+        };
+        /** @description One step of a test. */
+        LdapTestStep: {
+            /** @description Why it failed. */
+            detail?: string | null;
+            /**
+             * Format: int64
+             * @description How long it took, milliseconds.
+             */
+            ms: number;
+            /** @description Whether it worked. */
+            ok: boolean;
+            /** @description `resolve`, `connect`, `tls`, `bind` or `search`. */
+            step: string;
+        };
+        /**
+         * @description How the connection is secured.
+         * @enum {string}
+         */
+        LdapTransport: "ldaps" | "starttls" | "plain";
+        /** @description The licence of the organisation. */
+        Licence: {
+            banner?: components["schemas"]["LicenceBanner"] | null;
+            /** @description Whether keys can be activated at all. */
+            can_activate: boolean;
+            /** @description Effective features. */
+            features: string[];
+            key?: components["schemas"]["LicenceKey"] | null;
+            /**
+             * Format: int64
+             * @description Most hosts; null is no cap.
+             */
+            max_hosts?: number | null;
+            /** @description The list of revoked keys. */
+            revocations: components["schemas"]["LicenceRevocations"];
+            /** @description `none`, `active`, `not_yet_valid`, `expired`, `revoked`, `clock_rollback` or `invalid`. */
+            status: string;
+            /** @description Effective tier: `community` unless the key is in force. */
+            tier: string;
+            /** @description Names in the key that this version does not know. */
+            unrecognised_features: string[];
+            /**
+             * Format: int64
+             * @description Hosts that take a seat.
+             */
+            used_seats: number;
+        };
+        /** @description A notice for administrators. */
+        LicenceBanner: {
+            /**
+             * Format: int64
+             * @description Days until the end.
+             */
+            days_left?: number | null;
+            /** @description Who dismissed one stage sees the next: `30`, `14`, `7`, `1`, or a status. */
+            stage: string;
+            /** @description As in the licence. */
+            status: string;
+        };
+        /** @description A list. */
+        LicenceHistory: {
+            /** @description Newest first, at most 100. */
+            items: components["schemas"]["LicenceHistoryItem"][];
+        };
+        /** @description A key that was activated. */
+        LicenceHistoryItem: {
+            activated_at: components["schemas"]["Timestamp"];
+            activated_by?: components["schemas"]["LicencePerson"] | null;
+            customer_name: string;
+            expires_at: components["schemas"]["Timestamp"];
+            features: string[];
+            /** Format: uuid */
+            id: string;
+            issued_at: components["schemas"]["Timestamp"];
+            /** @description Id of the key. */
+            jti: string;
+            /** Format: int64 */
+            max_hosts?: number | null;
+            replaced_at?: components["schemas"]["Timestamp"] | null;
+            tier: string;
+        };
+        /** @description A key. */
+        LicenceKey: {
+            /** @description Technical contact. */
+            customer_email: string;
+            /** @description Customer. */
+            customer_name: string;
+            expires_at: components["schemas"]["Timestamp"];
+            issued_at: components["schemas"]["Timestamp"];
+            /** @description Id of the key. */
+            jti: string;
+            /**
+             * Format: int64
+             * @description Most hosts.
+             */
+            max_hosts?: number | null;
+            /** @description Tier of the key. */
+            tier: string;
+            /** @description SHA-256 of the public key it is verified with. */
+            verifier_fingerprint: string;
+        };
+        /** @description Somebody. */
+        LicencePerson: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+        };
+        /** @description The list of revoked keys. */
+        LicenceRevocations: {
+            /** @description Whether this installation fetches it. */
+            enabled: boolean;
+            expires_at?: components["schemas"]["Timestamp"] | null;
+            fetched_at?: components["schemas"]["Timestamp"] | null;
+            /** @description What was wrong with the last fetch. */
+            last_error?: string | null;
+        };
+        /** @description What a token would link. */
+        LinkPreview: {
+            expires_at: components["schemas"]["Timestamp"];
+            /** @description What the provider calls the person. */
+            name: string;
+            /** @description `ldap`, `oidc` or `saml`. */
+            provider: string;
+        };
+        /**
+         * @description An account has the address of this person already: they sign in to it in its own way, and then redeem the token at
+         *     `POST /me/external-identities`.
+         */
+        LinkRequiredBody: {
+            /** @description Until when it can be redeemed. */
+            expires_at: components["schemas"]["Timestamp"];
+            /** @description `confirm_link`. */
+            status: string;
+            /** @description The token. */
+            token: string;
+        };
+        /** @description A token from a sign-in through a provider. */
+        LinkTokenInput: {
+            /** @description The token. */
+            token: string;
         };
         /** @description E-mail address and password. */
         LoginInput: {
@@ -2003,14 +5177,21 @@ export interface components {
              */
             password: string;
         };
+        /** @description A link to hand over. */
+        MailLink: {
+            /** @description Null when the mail has none. */
+            link?: string | null;
+        };
         /** @description Who is signed in, and what they may do. */
         MeBody: {
             organisation: components["schemas"]["MeOrganisation"];
-            /** @description Names of all permissions these roles hold. */
+            /** @description Names of all permissions held, by whatever role. */
             permissions: string[];
-            /** @description Roles held in the organisation. */
+            /** @description Built-in roles held in the organisation. */
             roles: string[];
-            session: components["schemas"]["MeSession"];
+            session?: components["schemas"]["MeSession"] | null;
+            /** @description `active`; `pending` (waits for an administrator); `must_enrol` (has to enrol a second factor first). */
+            standing: string;
             user: components["schemas"]["MeUser"];
         };
         /** @description The organisation acted in. */
@@ -2049,6 +5230,38 @@ export interface components {
             metric: string;
             /** @description `[time, average, lowest, highest]`, oldest first; nulls where the line ends. */
             points: components["schemas"]["MetricPoint"][];
+        };
+        /** @description The second factors of the person who asks. */
+        MfaBody: {
+            /**
+             * Format: int64
+             * @description Number of passkeys.
+             */
+            passkeys: number;
+            /**
+             * Format: int64
+             * @description Recovery codes that were not used yet.
+             */
+            recovery_codes_left: number;
+            /** @description The organisation demands a second factor of everybody. */
+            required: boolean;
+            totp_enrolled_at?: components["schemas"]["Timestamp"] | null;
+        };
+        /** @description A personal API key to be made. */
+        NewApiKeyInput: {
+            /** @description Networks (CIDR) or addresses it may be used from. */
+            allowed_networks?: string[] | null;
+            /**
+             * Format: int32
+             * @description Days until it ends; 90 unless the organisation allows fewer.
+             */
+            expires_in_days?: number | null;
+            /** @description Host groups to limit it to. */
+            host_groups?: string[] | null;
+            /** @description What it is for. */
+            name: string;
+            /** @description Names of permissions; all must be held by the owner. */
+            scopes: string[];
         };
         /** @description A check to be made. */
         NewCheck: {
@@ -2090,10 +5303,106 @@ export interface components {
             /** @description At most 64. */
             tags?: components["schemas"]["Tag"][];
         };
+        /** @description A new group. */
+        NewHostGroup: {
+            /** @description At most 1000 characters. */
+            description?: string;
+            /** @description `static` (default). */
+            kind?: string | null;
+            /** @description 1 to 255 characters, unique in the organisation whatever the case. */
+            name: string;
+        };
         /** @description What to ask. */
         NewHostQuery: {
             /** @description `list_ports` or `list_services`. */
             kind: string;
+        };
+        /** @description A provider to be added: `oidc` or `saml`, not both. */
+        NewIdentityProvider: {
+            /** @description Only people with a trusted address in one of these domains; all when empty. */
+            allowed_domains?: string[];
+            /** @description Role of people in none of these groups; `pending` when absent. */
+            default_role?: string | null;
+            /** @description Off when absent. */
+            enabled?: boolean;
+            /** @description As it stands on the button; 1 to 100 characters. */
+            name: string;
+            oidc?: components["schemas"]["OidcInput"] | null;
+            /** @description Groups to roles. */
+            role_map?: components["schemas"]["IdentityProviderRoleRuleInput"][];
+            saml?: components["schemas"]["SamlInput"] | null;
+            /** @description Take addresses for verified although the provider does not say so. */
+            trust_email?: boolean;
+        };
+        /** @description Somebody to invite. */
+        NewInvitation: {
+            /** @description Address of the person. */
+            email: string;
+            /** @description Host groups as access scope; not for administrators. */
+            host_group_ids?: string[];
+            /** @description At least one. */
+            roles: string[];
+            /** @description Teams to join. */
+            team_ids?: string[];
+        };
+        /** @description A new organisation. */
+        NewOrganisation: {
+            /** @description 2 to 100 characters. */
+            name: string;
+            /** @description Lower-case letters, digits and dashes; made from the name when absent. */
+            slug?: string | null;
+            /** @description IANA name; UTC when absent. */
+            time_zone?: string | null;
+        };
+        /** @description A passkey the browser made. */
+        NewPasskeyInput: {
+            /** @description Which challenge it answers. */
+            ceremony: string;
+            /** @description `PublicKeyCredential.toJSON()`. */
+            credential: Record<string, never>;
+            /** @description What to call it. */
+            name: string;
+        };
+        /** @description Who is to be given a role: a person or a team. */
+        NewRoleAssignment: {
+            /** Format: uuid */
+            role_id: string;
+            /** Format: uuid */
+            team_id?: string | null;
+            /** Format: uuid */
+            user_id?: string | null;
+        };
+        /** @description A service key to be made. */
+        NewServiceKeyInput: {
+            /** @description Networks (CIDR) or addresses it may be used from. */
+            allowed_networks?: string[] | null;
+            /**
+             * Format: int32
+             * @description Days until it ends; 90 unless the organisation allows fewer.
+             */
+            expires_in_days?: number | null;
+            /** @description Host groups to limit it to. */
+            host_groups?: string[] | null;
+            /** @description What it is for. */
+            name: string;
+            /** @description `org_admin`, `engineer` or `read_only`. */
+            role: string;
+            /** @description Names of permissions; all must be held by the role and by who makes the key. */
+            scopes: string[];
+        };
+        /** @description A new team. */
+        NewTeam: {
+            /** @description At most 1000 characters. */
+            description?: string;
+            /** @description 1 to 100 characters. */
+            name: string;
+            /** @description Its host groups will be access scope of its members. */
+            scoping?: boolean;
+        };
+        /** @description The groups somebody is to be limited to. */
+        NewUserHostScope: {
+            /** @description At most 1000; none means the whole organisation. */
+            group_ids: string[];
         };
         /** @description One time without a connection. */
         OfflinePeriod: {
@@ -2104,6 +5413,151 @@ export interface components {
         /** @description Times without a connection, oldest first. */
         OfflinePeriods: {
             items: components["schemas"]["OfflinePeriod"][];
+        };
+        /** @description Which claims tell what. */
+        OidcClaimMap: {
+            /**
+             * @description E-mail address.
+             * @default email
+             */
+            email: string;
+            /**
+             * @description Groups; dots lead into objects, as in `realm_access.roles`.
+             * @default groups
+             */
+            groups: string;
+            /**
+             * @description Full name.
+             * @default name
+             */
+            name: string;
+        };
+        /** @description Addresses of a provider that publishes no discovery document, or none that this server can reach. */
+        OidcEndpoints: {
+            /** @description Where browsers are sent to sign in. */
+            authorization: string;
+            /** @description Where browsers are sent to sign out; optional. */
+            end_session?: string | null;
+            /** @description Key set. */
+            jwks: string;
+            /** @description Where codes are exchanged. */
+            token: string;
+            /** @description More about people; optional. */
+            userinfo?: string | null;
+        };
+        /** @description OpenID Connect, with its secret. */
+        OidcInput: {
+            /**
+             * Format: password
+             * @description Client secret; kept when it is left out and goes to the same place.
+             */
+            client_secret?: string | null;
+            /** @description Everything but the secret. */
+            settings: components["schemas"]["OidcSettings"];
+        };
+        /** @description OpenID Connect. */
+        OidcSettings: {
+            /**
+             * @description Certificate authorities of the provider, PEM, instead of the system's.
+             * @default null
+             */
+            ca_pem: string | null;
+            /**
+             * @description Which claims tell what.
+             * @default {
+             *       "email": "email",
+             *       "groups": "groups",
+             *       "name": "name"
+             *     }
+             */
+            claims: components["schemas"]["OidcClaimMap"];
+            /**
+             * @description How the secret is sent.
+             * @default basic
+             */
+            client_authentication: components["schemas"]["ClientAuthentication"];
+            /**
+             * @description Our name at the provider.
+             * @default
+             */
+            client_id: string;
+            /** @default null */
+            endpoints: components["schemas"]["OidcEndpoints"] | null;
+            /**
+             * @description As it stands in the provider's tokens, letter by letter.
+             * @default
+             */
+            issuer: string;
+            /**
+             * @description `google`, `entra`, `okta`, `keycloak` or `custom`: what the page proposes.
+             * @default
+             */
+            preset: string;
+            /**
+             * @description Beside `openid`.
+             * @default []
+             */
+            scopes: string[];
+        };
+        /** @description An organisation one belongs to. */
+        Organisation: {
+            created_at: components["schemas"]["Timestamp"];
+            /** @description Whether the session acts in it. */
+            current: boolean;
+            deleted_at?: components["schemas"]["Timestamp"] | null;
+            has_logo: boolean;
+            /** Format: uuid */
+            id: string;
+            name: string;
+            /** @description An administrator has still to let one in. */
+            pending: boolean;
+            /** @description One's roles there. */
+            roles: string[];
+            /** @description Short name for addresses. */
+            slug: string;
+            /** @description IANA name of its time zone. */
+            time_zone: string;
+        };
+        /** @description Organisations one belongs to. */
+        OrganisationList: {
+            /** @description By name. */
+            items: components["schemas"]["Organisation"][];
+        };
+        /** @description What to change of the organisation; what is absent stays. */
+        OrganisationPatch: {
+            /** @description A PNG, JPEG or WebP picture in base 64, at most 64 KiB; null removes the logo. */
+            logo?: string | null;
+            /** @description 2 to 100 characters. */
+            name?: string | null;
+            /** @description Lower-case letters, digits and dashes. */
+            slug?: string | null;
+            /** @description IANA name. */
+            time_zone?: string | null;
+        };
+        /** @description The organisation to act in. */
+        OrganisationSwitch: {
+            /**
+             * Format: uuid
+             * @description One of one's own.
+             */
+            organisation_id: string;
+        };
+        /** @description A sign-in of one's own account. */
+        OwnSignIn: {
+            /** @description `auth.login.succeeded`, `auth.login.failed`, `auth.login.locked` or `auth.logout`. */
+            action: string;
+            at: components["schemas"]["Timestamp"];
+            auth_method?: string | null;
+            ip?: string | null;
+            /** @description `success`, `denied` or `failed`. */
+            outcome: string;
+            second_factor?: boolean | null;
+            summary: string;
+            user_agent?: string | null;
+        };
+        /** @description One's own sign-ins. */
+        OwnSignInList: {
+            items: components["schemas"]["OwnSignIn"][];
         };
         /** @description The answer of a paged list. */
         PageBody_Agent: {
@@ -2297,6 +5751,44 @@ export interface components {
             total: number;
         };
         /** @description The answer of a paged list. */
+        PageBody_HostGroup: {
+            /** @description The rows of this page. */
+            items: {
+                created_at: components["schemas"]["Timestamp"];
+                description: string;
+                /** Format: uuid */
+                id: string;
+                /** @description `static`. */
+                kind: string;
+                /**
+                 * Format: int64
+                 * @description Members the reader may see.
+                 */
+                member_count: number;
+                name: string;
+                /** Format: int64 */
+                offline: number;
+                /** Format: int64 */
+                online: number;
+                updated_at: components["schemas"]["Timestamp"];
+            }[];
+            /**
+             * Format: int32
+             * @description Which page this is, from 1.
+             */
+            page: number;
+            /**
+             * Format: int32
+             * @description Rows on a page.
+             */
+            page_size: number;
+            /**
+             * Format: int64
+             * @description Rows in the whole list.
+             */
+            total: number;
+        };
+        /** @description The answer of a paged list. */
         PageBody_HostItem: {
             /** @description The rows of this page. */
             items: (components["schemas"]["HostBase"] & {
@@ -2354,6 +5846,251 @@ export interface components {
              */
             total: number;
         };
+        /** @description The answer of a paged list. */
+        PageBody_Invitation: {
+            /** @description The rows of this page. */
+            items: {
+                created_at: components["schemas"]["Timestamp"];
+                email: string;
+                expires_at: components["schemas"]["Timestamp"];
+                host_group_ids: string[];
+                /** Format: uuid */
+                id: string;
+                invited_by?: components["schemas"]["Inviter"] | null;
+                roles: string[];
+                /** @description When the present link was made. */
+                sent_at: components["schemas"]["Timestamp"];
+                /** @description `live`, `expired`, `accepted` or `cancelled`. */
+                state: string;
+                team_ids: string[];
+            }[];
+            /**
+             * Format: int32
+             * @description Which page this is, from 1.
+             */
+            page: number;
+            /**
+             * Format: int32
+             * @description Rows on a page.
+             */
+            page_size: number;
+            /**
+             * Format: int64
+             * @description Rows in the whole list.
+             */
+            total: number;
+        };
+        /** @description The answer of a paged list. */
+        PageBody_Team: {
+            /** @description The rows of this page. */
+            items: {
+                created_at: components["schemas"]["Timestamp"];
+                description: string;
+                /** Format: int64 */
+                host_group_count: number;
+                /** Format: uuid */
+                id: string;
+                lead?: components["schemas"]["TeamRef"] | null;
+                /** Format: int64 */
+                member_count: number;
+                name: string;
+                /** @description Its host groups are access scope of its engineer and read_only members. */
+                scoping: boolean;
+                updated_at: components["schemas"]["Timestamp"];
+            }[];
+            /**
+             * Format: int32
+             * @description Which page this is, from 1.
+             */
+            page: number;
+            /**
+             * Format: int32
+             * @description Rows on a page.
+             */
+            page_size: number;
+            /**
+             * Format: int64
+             * @description Rows in the whole list.
+             */
+            total: number;
+        };
+        /** @description The answer of a paged list. */
+        PageBody_User: {
+            /** @description The rows of this page. */
+            items: {
+                /** @description The strongest of them. */
+                displayed_role?: string | null;
+                email: string;
+                email_verified: boolean;
+                /** @description Whether there is a local password. */
+                has_password: boolean;
+                /** Format: uuid */
+                id: string;
+                invited_by?: components["schemas"]["UserRef"] | null;
+                joined_at: components["schemas"]["Timestamp"];
+                last_seen_at?: components["schemas"]["Timestamp"] | null;
+                name: string;
+                /** @description All roles held, weakest first. */
+                roles: string[];
+                /** @description `people`, or `provider` when the group map of a directory decides at every sign-in. */
+                roles_from: string;
+                /** @description `pending`, `active`, `deactivated` or `removed`. */
+                state: string;
+                teams: components["schemas"]["UserTeam"][];
+            }[];
+            /**
+             * Format: int32
+             * @description Which page this is, from 1.
+             */
+            page: number;
+            /**
+             * Format: int32
+             * @description Rows on a page.
+             */
+            page_size: number;
+            /**
+             * Format: int64
+             * @description Rows in the whole list.
+             */
+            total: number;
+        };
+        /** @description The browser's answer to a challenge. */
+        PasskeyAnswerInput: {
+            /** @description Which challenge it answers. */
+            ceremony: string;
+            /** @description `PublicKeyCredential.toJSON()`. */
+            credential: Record<string, never>;
+        };
+        /** @description A passkey. */
+        PasskeyBody: {
+            created_at: components["schemas"]["Timestamp"];
+            /** Format: uuid */
+            id: string;
+            last_used_at?: components["schemas"]["Timestamp"] | null;
+            name: string;
+        };
+        /** @description A challenge for the browser's `navigator.credentials`. */
+        PasskeyChallengeBody: {
+            /** @description Names the challenge; sent back with the answer within five minutes. */
+            ceremony: string;
+            /** @description `PublicKeyCredentialCreationOptionsJSON` or `PublicKeyCredentialRequestOptionsJSON` in `publicKey`. */
+            options: Record<string, never>;
+        };
+        /** @description Passkeys. */
+        PasskeyListBody: {
+            /** @description The oldest first, at most 20. */
+            items: components["schemas"]["PasskeyBody"][];
+        };
+        /** @description Another name for a passkey. */
+        PasskeyNameInput: {
+            /** @description What to call it. */
+            name: string;
+        };
+        /** @description One mail. */
+        PendingMail: {
+            /**
+             * Format: int32
+             * @description Attempts made.
+             */
+            attempts: number;
+            /** @description When it was written. */
+            created_at: components["schemas"]["Timestamp"];
+            /** @description When it is given up. */
+            expires_at: components["schemas"]["Timestamp"];
+            /** @description Whether it has a link that this person may ask for. */
+            has_link: boolean;
+            /** Format: uuid */
+            id: string;
+            /** @description What it is for. */
+            kind: string;
+            /** @description What the last attempt said. */
+            last_error?: string | null;
+            /** @description `queued`: will be tried again. `refused`: no relay takes it. */
+            state: string;
+            /** @description Subject line. */
+            subject: string;
+            /** @description Recipient. */
+            to: string;
+        };
+        /** @description Mail that waits. */
+        PendingMailList: {
+            /** @description Newest first, at most 200. */
+            items: components["schemas"]["PendingMail"][];
+        };
+        /** @description A permission of the catalogue. */
+        Permission: {
+            /** @description What it allows. */
+            about: string;
+            /** @description Whether a custom role may hold it. */
+            assignable: boolean;
+            name: string;
+            /** @description Built-in roles that hold it. */
+            roles: string[];
+        };
+        /** @description The catalogue of permissions. */
+        PermissionCatalogue: {
+            items: components["schemas"]["Permission"][];
+        };
+        /** @description Why somebody may or may not do something. */
+        PermissionExplanation: {
+            allowed: boolean;
+            /** @description Roles that give the permission; none means that nothing gives it. */
+            reasons: components["schemas"]["PermissionReason"][];
+        };
+        /** @description A role that gives the permission. */
+        PermissionReason: {
+            /** @description `built_in` or `custom`. */
+            kind: string;
+            /** @description Host groups of the host that make it so. */
+            matching_groups: string[];
+            /** @description Whether it reaches the host asked about. */
+            reaches: boolean;
+            role: string;
+            whole_organisation: boolean;
+        };
+        /** @description What one person chose. */
+        Preferences: {
+            /**
+             * @description Language; `en`.
+             * @default en
+             */
+            locale: string;
+            /**
+             * @description Whether to be told about alerts inside the product.
+             * @default true
+             */
+            notifications_enabled: boolean;
+            /**
+             * @description What the UI keeps per table, for example which columns are shown.
+             * @default {}
+             */
+            tables: {
+                [key: string]: unknown;
+            };
+            /**
+             * Format: int32
+             * @description Size of letters in the terminal, 8 to 32.
+             * @default 13
+             */
+            terminal_font_size: number;
+            /**
+             * @description Light or dark.
+             * @default system
+             */
+            theme: components["schemas"]["Theme"];
+        };
+        /** @description A change: what is absent stays. */
+        PreferencesPatch: {
+            locale?: string | null;
+            notifications_enabled?: boolean | null;
+            /** @description Merged table by table; null forgets one. */
+            tables?: {
+                [key: string]: unknown;
+            } | null;
+            /** Format: int32 */
+            terminal_font_size?: number | null;
+            theme?: components["schemas"]["Theme"] | null;
+        };
         /** @description The body of every error (RFC 9457, api-conventions 9). */
         ProblemBody: {
             /** @description Stable code to switch on. */
@@ -2383,6 +6120,30 @@ export interface components {
         PublishedAgentRelease: {
             channel: string;
             version: string;
+        };
+        /** @description How the person who asks can confirm that it is them. */
+        ReauthenticationBody: {
+            /** @description Until then nothing has to be confirmed. */
+            confirmed_until: components["schemas"]["Timestamp"];
+            /** @description With a passkey. */
+            passkey: boolean;
+            /** @description With the password of the account, local or of the directory. */
+            password: boolean;
+            /** @description By a round trip to the identity provider that begins at this local path. */
+            redirect?: string | null;
+        };
+        /** @description A password once more. */
+        ReauthenticationInput: {
+            /**
+             * Format: password
+             * @description The password of the account.
+             */
+            password: string;
+        };
+        /** @description Recovery codes, shown once. */
+        RecoveryCodesBody: {
+            /** @description Ten codes of ten characters; each works once. */
+            recovery_codes: string[];
         };
         /** @description What is kept of one resolution. */
         RetentionResolution: {
@@ -2425,6 +6186,100 @@ export interface components {
              */
             metric_retention_days: number;
         };
+        /** @description A role somebody holds. */
+        RoleAssignment: {
+            assigned_at: components["schemas"]["Timestamp"];
+            /** Format: uuid */
+            id: string;
+            /** Format: uuid */
+            role_id: string;
+            role_name: string;
+            /** @description Name of the person or team. */
+            subject_name: string;
+            /** Format: uuid */
+            team_id?: string | null;
+            /** Format: uuid */
+            user_id?: string | null;
+        };
+        /** @description Who holds which role. */
+        RoleAssignmentList: {
+            items: components["schemas"]["RoleAssignment"][];
+        };
+        /** @description What a selector selects. */
+        RolePreview: {
+            /** Format: int64 */
+            hosts: number;
+            /** @description `matches_nothing` when there is no such host. */
+            warnings: string[];
+        };
+        /** @description A selector to be tried out. */
+        RolePreviewInput: {
+            selector: components["schemas"]["RoleTerm"][];
+        };
+        /** @description One condition of a selector; a host is selected when it meets all of them. */
+        RoleTerm: {
+            /** @description The host is in one of these host groups; 1 to 50. */
+            host_groups: string[];
+            /** @description The host is in none of them instead. */
+            negated?: boolean;
+        };
+        /** @description What the provider has the browser post (SAML Bindings 2.0 section 3.5.4). */
+        SamlAnswer: {
+            /** @description Whatever was sent along. */
+            RelayState?: string | null;
+            /** @description Response, base64. */
+            SAMLResponse: string;
+        };
+        /** @description Which attributes of an assertion tell what; names as the provider writes them. */
+        SamlAttributeMap: {
+            /**
+             * @description E-mail address.
+             * @default urn:oid:0.9.2342.19200300.100.1.3
+             */
+            email: string;
+            /**
+             * @description Groups.
+             * @default groups
+             */
+            groups: string;
+            /**
+             * @description Full name.
+             * @default urn:oid:2.16.840.1.113730.3.1.241
+             */
+            name: string;
+            /**
+             * @description Lasting id of the person; empty for the NameID.
+             * @default
+             */
+            subject: string;
+        };
+        /** @description SAML. */
+        SamlInput: {
+            /** @description Accept sign-in that begins at the provider. */
+            allow_idp_initiated?: boolean;
+            /** @description Which attributes tell what. */
+            attributes?: components["schemas"]["SamlAttributeMap"];
+            /** @description Metadata of the identity provider; kept when it is left out. */
+            metadata_xml?: string | null;
+            /** @description Authentication contexts that mean a second factor. */
+            second_factor_contexts?: string[];
+        };
+        /** @description SAML as it is set up, and what the identity provider's administrator needs. */
+        SamlSettings: {
+            /** @description Where the identity provider sends assertions. */
+            acs_url: string;
+            allow_idp_initiated: boolean;
+            attributes: components["schemas"]["SamlAttributeMap"];
+            /** @description Certificates it signs with. */
+            certificates: components["schemas"]["IdentityProviderCertificate"][];
+            /** @description Entity id of the identity provider. */
+            entity_id: string;
+            /** @description Our entity id; our metadata are there as well. */
+            own_entity_id: string;
+            second_factor_contexts: string[];
+            /** @description Where browsers are sent. */
+            sign_in_url: string;
+        };
         /** @description One sample. */
         SampleBody: {
             /** @description By the agent's clock. */
@@ -2440,6 +6295,25 @@ export interface components {
         SamplesBody: {
             items: components["schemas"]["SampleBody"][];
         };
+        /** @description A sign-in that waits for its second factor. */
+        SecondStepBody: {
+            /** @description When the sign-in has to begin anew. */
+            expires_at: components["schemas"]["Timestamp"];
+            /** @description `totp`, `passkey`, `recovery_code`: those the person has. */
+            methods: string[];
+        };
+        /** @description A second factor; exactly one of the two. */
+        SecondStepInput: {
+            /** @description Six digits of the authenticator app. */
+            code?: string | null;
+            /** @description A recovery code. */
+            recovery_code?: string | null;
+        };
+        /**
+         * @description Where the UI's navigation shows a page (settings 1).
+         * @enum {string}
+         */
+        Section: "organisation" | "licence" | "people" | "teams" | "roles" | "authentication" | "agents" | "monitoring" | "notifications" | "certificates" | "accounts_and_keys" | "terminal_and_tasks" | "integrations" | "reports" | "software_inventory" | "branding" | "security" | "audit" | "data_and_retention" | "feature_flags" | "system";
         /** @description One session of a person. */
         SessionBody: {
             created_at: components["schemas"]["Timestamp"];
@@ -2453,8 +6327,10 @@ export interface components {
             ip: string;
             /** @description Last use, to five minutes. */
             last_used_at: components["schemas"]["Timestamp"];
-            /** @description How it was started: `password`. */
+            /** @description How it was started: `password`, `ldap`, `oidc`, `saml`, `passkey`. */
             method: string;
+            /** @description Whether a second factor was shown. */
+            second_factor: boolean;
             /** @description How the browser described itself. */
             user_agent: string;
         };
@@ -2462,6 +6338,180 @@ export interface components {
         SessionListBody: {
             /** @description Most recently used first, at most 200. */
             items: components["schemas"]["SessionBody"][];
+        };
+        /** @description One key before and after. */
+        SettingsChange: {
+            /** @description What counts then. */
+            after: unknown;
+            /** @description What counted before. */
+            before: unknown;
+            /** @description The key. */
+            key: string;
+            /** @description The page, in imports. */
+            page?: string | null;
+        };
+        /** @description An export. */
+        SettingsExport: {
+            /** @description When. */
+            exported_at: components["schemas"]["Timestamp"];
+            /** @description Always `ct-ops-settings`. */
+            format: string;
+            /** @description Values that were chosen, by page. */
+            pages: {
+                [key: string]: unknown;
+            };
+            /**
+             * Format: int32
+             * @description Always 1.
+             */
+            version: number;
+        };
+        /** @description A stored value that cannot be used. */
+        SettingsFault: {
+            /** @description The key. */
+            key: string;
+            /** @description What is wrong. */
+            message: string;
+        };
+        /** @description A part of a page's history. */
+        SettingsHistory: {
+            /** @description Newest first. */
+            items: components["schemas"]["SettingsPastSave"][];
+            /** @description Where the next part begins. */
+            next_cursor?: string | null;
+        };
+        /** @description What an import did or would do. */
+        SettingsImport: {
+            /** @description Whether it was done. */
+            applied: boolean;
+            /** @description The changes. */
+            changes: components["schemas"]["SettingsChange"][];
+            /** @description What is wrong with the file, by `page.key`. */
+            faults: components["schemas"]["SettingsFault"][];
+        };
+        /** @description An export to take over. */
+        SettingsImportInput: {
+            /** @description The export. */
+            document: {
+                [key: string]: unknown;
+            };
+            /** @description Only say what would change. */
+            dry_run?: boolean;
+        };
+        /** @description Type, range, default and reach of a key. */
+        SettingsKey: {
+            /** @description What it does. */
+            about: string;
+            /** @description Words to choose from. */
+            choices?: string[] | null;
+            /** @description Value where nobody chose anything; null for secrets. */
+            default: unknown;
+            /** @description Variable of the environment that can fix it. */
+            env?: string | null;
+            /** @description Whether only that variable can set it. */
+            env_only: boolean;
+            /**
+             * Format: int64
+             * @description Smallest number, or fewest characters.
+             */
+            least?: number | null;
+            /**
+             * Format: int64
+             * @description Largest number, or most characters.
+             */
+            most?: number | null;
+            /** @description Most entries of a list. */
+            most_items?: number | null;
+            /** @description Name in the document. */
+            name: string;
+            /** @description Whether null is a value of its own. */
+            optional: boolean;
+            /** @description Whether a change acts only after a restart. */
+            restart: boolean;
+            /** @description `install`, `organisation`, `team` or `host`. */
+            scope: string;
+            /** @description Label. */
+            title: string;
+            /** @description `flag`, `integer`, `integers`, `text`, `long_text`, `list`, `choice`, `choices` or `secret`. */
+            type: string;
+        };
+        /** @description A page with its values. */
+        SettingsPage: components["schemas"]["SettingsPageSummary"] & {
+            /** @description Stored values that cannot be used; the default counts. */
+            faults: components["schemas"]["SettingsFault"][];
+            /** @description Secrets that are set. */
+            secrets: {
+                [key: string]: components["schemas"]["SettingsSecret"];
+            };
+            /** @description Where each value comes from: `default`, `stored` or `environment`. */
+            sources: {
+                [key: string]: string;
+            };
+            updated_at?: components["schemas"]["Timestamp"] | null;
+            updated_by?: components["schemas"]["SettingsPerson"] | null;
+            /** @description Value of every key that is not a secret. */
+            values: {
+                [key: string]: unknown;
+            };
+        };
+        /** @description Pages this person may see. */
+        SettingsPageList: {
+            /** @description In the order of the navigation. */
+            items: components["schemas"]["SettingsPageSummary"][];
+        };
+        /** @description A page without values. */
+        SettingsPageSummary: {
+            /** @description Its keys. */
+            keys: components["schemas"]["SettingsKey"][];
+            /** @description Name in the API. */
+            name: string;
+            /** @description Place in the navigation. */
+            section: components["schemas"]["Section"];
+            /** @description Title. */
+            title: string;
+            /**
+             * Format: int64
+             * @description 0 when nothing was ever saved.
+             */
+            version: number;
+            /** @description Whether this person may change it. */
+            writable: boolean;
+        };
+        /** @description One save. */
+        SettingsPastSave: {
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            by?: components["schemas"]["SettingsPerson"] | null;
+            /** @description What it changed. */
+            changes: components["schemas"]["SettingsChange"][];
+            /** @description Secrets it set or cleared. */
+            secrets: string[];
+            /**
+             * Format: int64
+             * @description Version it made.
+             */
+            version: number;
+        };
+        /** @description Somebody. */
+        SettingsPerson: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+        };
+        /** @description What to bring back. */
+        SettingsRestore: {
+            /**
+             * Format: int64
+             * @description Version from the history.
+             */
+            version: number;
+        };
+        /** @description A secret that is set. */
+        SettingsSecret: {
+            /** @description When. */
+            set_at: components["schemas"]["Timestamp"];
+            /** @description By whom, if they still exist. */
+            set_by?: string | null;
         };
         /** @description The first account and its organisation. */
         SetupInput: {
@@ -2483,6 +6533,49 @@ export interface components {
             password_confirmation: string;
             /** @description The code from the server's log, unless codes are switched off. */
             setup_code?: string | null;
+        };
+        /** @description How a sign-in went on. */
+        SignInBody: {
+            /** @description Who is signed in. */
+            me: components["schemas"]["MeBody"];
+            /** @enum {string} */
+            status: "signed_in";
+        } | {
+            /** @description When the sign-in has to begin anew. */
+            expires_at: components["schemas"]["Timestamp"];
+            /** @description `totp`, `passkey`, `recovery_code`: those the person has. */
+            methods: string[];
+            /** @enum {string} */
+            status: "second_factor";
+        };
+        /** @description What a test found. */
+        SmtpTest: {
+            /** @description Host that needs an entry among the internal targets. */
+            needs_target?: string | null;
+            /** @description Steps in their order; the last one failed when the test did not succeed. */
+            steps: components["schemas"]["SmtpTestStep"][];
+            /** @description Whether the relay took the mail. */
+            succeeded: boolean;
+        };
+        /** @description What to test. */
+        SmtpTestInput: {
+            /** @description A password that is not saved yet. The saved one is used only with the saved host and port. */
+            password?: string | null;
+            /** @description Who gets the mail. */
+            recipient: string;
+            /** @description Keys of the page that are not saved yet. */
+            settings?: {
+                [key: string]: unknown;
+            };
+        };
+        /** @description One step. */
+        SmtpTestStep: {
+            /** @description What was seen. */
+            detail: string;
+            /** @description Whether it worked. */
+            ok: boolean;
+            /** @description `resolve`, `connect`, `tls`, `auth` or `accepted`. */
+            step: string;
         };
         /** @description Settings of the software inventory. */
         SoftwareInventorySettings: {
@@ -2535,6 +6628,137 @@ export interface components {
             total: number;
             /** Format: int64 */
             unknown: number;
+        };
+        /** @description Agents with one version. */
+        SystemAgentVersion: {
+            /** Format: int64 */
+            count: number;
+            /** @description Empty when the agent never said. */
+            version: string;
+        };
+        /** @description A certificate of a listener. */
+        SystemCertificate: {
+            /** @description `web` or `ingest`. */
+            name: string;
+            not_after: components["schemas"]["Timestamp"];
+        };
+        /** @description A consumer. */
+        SystemConsumer: {
+            /** @description When it last applied something. */
+            applied_at: components["schemas"]["Timestamp"];
+            group: string;
+            topic: string;
+            /**
+             * Format: int64
+             * @description Records that wait; null when another process consumes.
+             */
+            waiting?: number | null;
+        };
+        /** @description The database. */
+        SystemDatabase: {
+            /**
+             * Format: double
+             * @description How far the slowest replica is behind, if one is seen.
+             */
+            replica_lag_seconds?: number | null;
+            /**
+             * Format: int64
+             * @description Size on disk.
+             */
+            size_bytes: number;
+            /** @description Version of the server. */
+            version: string;
+        };
+        /** @description The health of the system. */
+        SystemHealth: {
+            /** @description Agents of the organisation by version. */
+            agents_by_version: components["schemas"]["SystemAgentVersion"][];
+            /** @description Certificates of the listeners. */
+            certificates: components["schemas"]["SystemCertificate"][];
+            /** @description When the picture was taken. */
+            checked_at: components["schemas"]["Timestamp"];
+            /** @description The database. */
+            database: components["schemas"]["SystemDatabase"];
+            /** @description Nodes that accept agents, of the last 24 h. */
+            ingest_nodes: components["schemas"]["SystemNode"][];
+            /** @description Periodic jobs. */
+            jobs: components["schemas"]["SystemJob"][];
+            /** @description Node that answers. */
+            node: string;
+            /**
+             * Format: int64
+             * @description Mails that could not be sent yet.
+             */
+            pending_mail: number;
+            /** @description The queue. */
+            queue: components["schemas"]["SystemQueue"];
+            /** @description Tier of the organisation: `community`, `pro` or `enterprise`. */
+            tier: string;
+            /** @description Version of the program that answers. */
+            version: string;
+            /** @description File systems that hold data. */
+            volumes: components["schemas"]["SystemVolume"][];
+            /** @description What to look at. */
+            warnings: components["schemas"]["SystemWarning"][];
+        };
+        /** @description A periodic job. */
+        SystemJob: {
+            /** Format: int64 */
+            duration_ms: number;
+            error?: string | null;
+            /**
+             * Format: double
+             * @description Its rhythm.
+             */
+            every_seconds: number;
+            /**
+             * Format: int64
+             * @description Runs that failed since the last that worked.
+             */
+            failures: number;
+            last_run_at: components["schemas"]["Timestamp"];
+            last_success_at?: components["schemas"]["Timestamp"] | null;
+            name: string;
+            /** @description Where it last ran. */
+            node: string;
+            succeeded: boolean;
+        };
+        /** @description A node that accepts agents. */
+        SystemNode: {
+            /** @description Whether its lease is valid. */
+            alive: boolean;
+            /** Format: uuid */
+            id: string;
+            lease_until: components["schemas"]["Timestamp"];
+            name: string;
+            started_at: components["schemas"]["Timestamp"];
+        };
+        /** @description The queue. */
+        SystemQueue: {
+            /** @description Consumers. */
+            consumers: components["schemas"]["SystemConsumer"][];
+            /**
+             * Format: int64
+             * @description Records that could not be applied.
+             */
+            dead_letters: number;
+            /** @description `embedded` or `brokers`. */
+            kind: string;
+        };
+        /** @description A file system. */
+        SystemVolume: {
+            /** Format: int64 */
+            free_bytes: number;
+            name: string;
+            /** Format: int64 */
+            total_bytes: number;
+        };
+        /** @description Something to look at. */
+        SystemWarning: {
+            /** @description Stable code. */
+            code: string;
+            /** @description For people. */
+            message: string;
         };
         /** @description A label on a host. */
         Tag: {
@@ -2604,12 +6828,239 @@ export interface components {
             /** Format: uuid */
             task_id: string;
         };
+        /** @description A team. */
+        Team: {
+            created_at: components["schemas"]["Timestamp"];
+            description: string;
+            /** Format: int64 */
+            host_group_count: number;
+            /** Format: uuid */
+            id: string;
+            lead?: components["schemas"]["TeamRef"] | null;
+            /** Format: int64 */
+            member_count: number;
+            name: string;
+            /** @description Its host groups are access scope of its engineer and read_only members. */
+            scoping: boolean;
+            updated_at: components["schemas"]["Timestamp"];
+        };
+        /** @description A team with its members and host groups. */
+        TeamDetail: components["schemas"]["Team"] & {
+            host_groups: components["schemas"]["TeamRef"][];
+            members: components["schemas"]["TeamMember"][];
+        };
+        /** @description Host groups of a team. */
+        TeamHostGroupsInput: {
+            /** @description Some people may see more afterwards. */
+            confirm_widening?: boolean;
+            /** @description All of them from now on, at most 100. */
+            group_ids: string[];
+        };
+        /** @description A member of a team. */
+        TeamMember: {
+            added_at: components["schemas"]["Timestamp"];
+            /** Format: uuid */
+            id: string;
+            name: string;
+            /** @description State in the organisation. */
+            state: string;
+        };
+        /** @description What joining or leaving would do to what a person sees. */
+        TeamMemberPreview: {
+            /**
+             * Format: int64
+             * @description Hosts seen afterwards and not now.
+             */
+            hosts_gained: number;
+            /**
+             * Format: int64
+             * @description Hosts seen now and not afterwards.
+             */
+            hosts_lost: number;
+            /** @description False for administrators, whose view no group narrows. */
+            scoped: boolean;
+            sees_all_after: boolean;
+            sees_all_before: boolean;
+            /** @description The change must be confirmed. */
+            widens: boolean;
+        };
+        /** @description A person who would join or leave a team. */
+        TeamMemberPreviewInput: {
+            /** @description Whether they would join; otherwise they would leave. */
+            joins: boolean;
+            /**
+             * Format: uuid
+             * @description The person.
+             */
+            user_id: string;
+        };
+        /** @description People to put into a team. */
+        TeamMembersInput: {
+            /** @description Some of them may see more afterwards. */
+            confirm_widening?: boolean;
+            /** @description 1 to 200 people of the organisation. */
+            user_ids: string[];
+        };
+        /** @description What to change of a team; what is absent stays. */
+        TeamPatch: {
+            /** @description Some people may see more afterwards. */
+            confirm_widening?: boolean;
+            /** @description At most 1000 characters. */
+            description?: string | null;
+            /**
+             * Format: uuid
+             * @description A member; null for none.
+             */
+            lead_id?: string | null;
+            /** @description 1 to 100 characters. */
+            name?: string | null;
+            /** @description Whether its host groups are access scope of its members. */
+            scoping?: boolean | null;
+        };
+        /** @description A person or host group by name. */
+        TeamRef: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+        };
+        /**
+         * @description Light or dark.
+         * @enum {string}
+         */
+        Theme: "light" | "dark" | "system";
         /**
          * Format: date-time
          * @description A moment in an answer: ISO 8601, UTC, always three decimals (api-conventions 1).
          * @example 2026-06-03T12:00:00.000Z
          */
         Timestamp: string;
+        /** @description The code an authenticator app shows. */
+        TotpCodeInput: {
+            /** @description Six digits. */
+            code: string;
+        };
+        /** @description A seed for an authenticator app, shown once. */
+        TotpEnrolmentBody: {
+            /** @description The seed as `otpauth://` link. */
+            link: string;
+            /** @description The link as QR code, an SVG image. */
+            qr_svg: string;
+            /** @description The seed in base 32, for typing. */
+            secret: string;
+        };
+        /** @description A person of the organisation. */
+        User: {
+            /** @description The strongest of them. */
+            displayed_role?: string | null;
+            email: string;
+            email_verified: boolean;
+            /** @description Whether there is a local password. */
+            has_password: boolean;
+            /** Format: uuid */
+            id: string;
+            invited_by?: components["schemas"]["UserRef"] | null;
+            joined_at: components["schemas"]["Timestamp"];
+            last_seen_at?: components["schemas"]["Timestamp"] | null;
+            name: string;
+            /** @description All roles held, weakest first. */
+            roles: string[];
+            /** @description `people`, or `provider` when the group map of a directory decides at every sign-in. */
+            roles_from: string;
+            /** @description `pending`, `active`, `deactivated` or `removed`. */
+            state: string;
+            teams: components["schemas"]["UserTeam"][];
+        };
+        /** @description One change of a person's roles or state. */
+        UserChange: {
+            actor?: components["schemas"]["UserRef"] | null;
+            /** @description State and roles after. */
+            after: Record<string, never>;
+            at: components["schemas"]["Timestamp"];
+            /** @description State and roles before. */
+            before: Record<string, never>;
+            /** @description `role_changed`, `approved`, `deactivated`, `reactivated`, `removed` or `restored`. */
+            change: string;
+            /** Format: uuid */
+            id: string;
+            reason: string;
+        };
+        /** @description What happened to a person. */
+        UserHistory: {
+            /** @description Newest first, at most 200. */
+            items: components["schemas"]["UserChange"][];
+        };
+        /** @description The groups somebody is limited to by themselves; those of their teams come on top. */
+        UserHostScope: {
+            /** @description None means the whole organisation. */
+            groups: components["schemas"]["HostScopeGroup"][];
+        };
+        /** @description What to change of a person; what is absent stays. */
+        UserPatch: {
+            /** @description Why; kept in the history. */
+            reason?: string;
+            /** @description All roles from now on; at least one. */
+            roles?: string[] | null;
+            /** @description `active` or `deactivated`. */
+            state?: string | null;
+        };
+        /** @description A person by name. */
+        UserRef: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+        };
+        /** @description A removed person to restore. */
+        UserRestore: {
+            /** @description Why; kept in the history. */
+            reason?: string;
+            /** @description Roles from now on; without them those held before. */
+            roles?: string[] | null;
+        };
+        /** @description A team by name. */
+        UserTeam: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+        };
+        /** @description What to verify. */
+        VerifyInput: {
+            /**
+             * Format: date-time
+             * @description Beginning of the range.
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description End of the range, at most 400 days later.
+             */
+            to: string;
+        };
+        /** @description What a verification found. */
+        VerifyReport: {
+            /**
+             * Format: int64
+             * @description Events whose hash was recomputed.
+             */
+            checked: number;
+            /** @description Signed checkpoints that were compared. */
+            checkpoints: number;
+            first_break?: components["schemas"]["ChainBreak"] | null;
+            /** Format: int64 */
+            first_seq?: number | null;
+            /** @description Whether nothing is wrong. */
+            intact: boolean;
+            /** @description Hex. */
+            last_hash?: string | null;
+            /** Format: int64 */
+            last_seq?: number | null;
+            /** @description The key that checkpoints and exports are signed with (Ed25519), hex. */
+            public_key: string;
+            /**
+             * Format: int64
+             * @description Events older than a minute without a place in the chain.
+             */
+            unsealed: number;
+        };
     };
     responses: never;
     parameters: never;
@@ -3416,6 +7867,711 @@ export interface operations {
             };
         };
     };
+    list_service_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyListBody"];
+                };
+            };
+            /** @description no or expired session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description forbidden, also to API keys */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    create_service_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewServiceKeyInput"];
+            };
+        };
+        responses: {
+            /** @description made; the secret is shown this once */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedApiKeyBody"];
+                };
+            };
+            /** @description no or expired session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description forbidden, also to API keys; untrusted_origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description wrong_state: too many keys */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description validation_failed, unknown_field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    revoke_service_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description service key */
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description revoked */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no or expired session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description forbidden, also to API keys; untrusted_origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description no live service key of the organisation */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_audit_actions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditActionList"];
+                };
+            };
+        };
+    };
+    list_audit_events: {
+        parameters: {
+            query?: {
+                /** @description Not before this moment. */
+                from?: string;
+                /** @description Before this moment, at most 400 days after `from`. */
+                to?: string;
+                /** @description Id of a person, service account or agent. */
+                actor_id?: string;
+                /** @description `user`, `api_key`, `system`, `agent`, `setup`, `support_cli` or `anonymous`. */
+                actor_type?: string;
+                /** @description Beginning of the action, for example `auth.`. */
+                action?: string;
+                /** @description Kind of target, for example `host`. */
+                target_type?: string;
+                /** @description Id of the target. */
+                target_id?: string;
+                /** @description `success`, `denied` or `failed`. */
+                outcome?: string;
+                /** @description Client address. */
+                ip?: string;
+                /** @description Id of a request. */
+                request_id?: string;
+                /** @description Text in the summary, at most 200 characters. */
+                q?: string;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description 1 to 200, 50 when absent. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditEventList"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_audit_event: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditEventDetail"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    create_audit_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AuditExportInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditExport"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_audit_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditExport"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_audit_export_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": unknown;
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_audit_export_signature: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditExportSignature"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_audit_forwarders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditForwarderList"];
+                };
+            };
+        };
+    };
+    create_audit_forwarder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AuditForwarderInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditForwarder"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    update_audit_forwarder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AuditForwarderInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditForwarder"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    delete_audit_forwarder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    test_audit_forwarder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditForwarderTest"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_audit_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditSettings"];
+                };
+            };
+        };
+    };
+    put_audit_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AuditSettingsInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditSettings"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    verify_audit_chain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VerifyInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VerifyReport"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    ldap_login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LdapLoginInput"];
+            };
+        };
+        responses: {
+            /** @description signed in, or a second factor is waited for; sets a cookie */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInBody"];
+                };
+            };
+            /** @description an account with the same address has to confirm first */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkRequiredBody"];
+                };
+            };
+            /** @description invalid_credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description untrusted_origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description validation_failed; on directory_id: unknown_directory */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description rate_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description directory_unavailable, unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     login: {
         parameters: {
             query?: never;
@@ -3429,13 +8585,13 @@ export interface operations {
             };
         };
         responses: {
-            /** @description signed in; sets the session cookie */
+            /** @description signed in or waiting for a second factor; sets a cookie */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["MeBody"];
+                    "application/json": components["schemas"]["SignInBody"];
                 };
             };
             /** @description invalid_credentials */
@@ -3536,6 +8692,620 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuthMethodsBody"];
+                };
+            };
+        };
+    };
+    get_second_step: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondStepBody"];
+                };
+            };
+            /** @description sign_in_expired: none waits */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    verify_passkey_second_step: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasskeyAnswerInput"];
+            };
+        };
+        responses: {
+            /** @description signed in; sets the session cookie */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInBody"];
+                };
+            };
+            /** @description passkey_refused, sign_in_expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description untrusted_origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description validation_failed, unknown_field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description rate_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    begin_passkey_second_step: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyChallengeBody"];
+                };
+            };
+            /** @description sign_in_expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description untrusted_origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description wrong_state: no passkey */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description rate_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    verify_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecondStepInput"];
+            };
+        };
+        responses: {
+            /** @description signed in; sets the session cookie */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInBody"];
+                };
+            };
+            /** @description invalid_code, sign_in_expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description untrusted_origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description validation_failed, unknown_field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description rate_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    oidc_callback: {
+        parameters: {
+            query?: {
+                state?: string;
+                code?: string;
+                iss?: string;
+                error?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description signed in, or on to the second step */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description sign_in_replayed, sso_failed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description sso_refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    oidc_logout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description to the provider, or to the sign-in page */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    start_oidc: {
+        parameters: {
+            query?: {
+                /** @description Local path to go on with. */
+                return_to?: string;
+                /** @description Ask for credentials again, to confirm the running session. */
+                confirm?: boolean;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description to the provider */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description the provider cannot be reached */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    sign_in_with_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasskeyAnswerInput"];
+            };
+        };
+        responses: {
+            /** @description signed in; sets the session cookie */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInBody"];
+                };
+            };
+            /** @description passkey_refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description untrusted_origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description validation_failed, unknown_field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description rate_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    begin_passkey_sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyChallengeBody"];
+                };
+            };
+            /** @description untrusted_origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description wrong_state: no name to belong to */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description rate_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    saml_acs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": components["schemas"]["SamlAnswer"];
+            };
+        };
+        responses: {
+            /** @description verified; on to the last step */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description sign_in_replayed, sso_failed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    finish_saml: {
+        parameters: {
+            query: {
+                /** @description Usable once. */
+                ticket: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description signed in, or on to the second step */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description sign_in_replayed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description sso_refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    saml_metadata: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/samlmetadata+xml": string;
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    start_saml: {
+        parameters: {
+            query?: {
+                /** @description Local path to go on with. */
+                return_to?: string;
+                /** @description Ask for credentials again, to confirm the running session. */
+                confirm?: boolean;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description to the provider */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -3866,6 +9636,237 @@ export interface operations {
             };
         };
     };
+    list_directories: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DirectoryChoices"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    search_directory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                /** @description Beginning of a name, 2 to 128 characters. */
+                q: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DirectoryMatches"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description rate_limited: 30 a minute */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description directory_unavailable, unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_directory_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                /** @description Name of the entry. */
+                dn: string;
+                /** @description What was searched for; goes into the audit trail. */
+                q: string | null;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DirectoryUser"];
+                };
+            };
+            /** @description forbidden, dn_out_of_scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description bad_dn */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description rate_limited: 30 a minute */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description directory_unavailable, unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_directory_user_groups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                /** @description Name of the entry. */
+                dn: string;
+                /** @description Groups of groups as well. */
+                nested: boolean;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DirectoryGroups"];
+                };
+            };
+            /** @description forbidden, dn_out_of_scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description bad_dn */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description rate_limited: 30 a minute */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description directory_unavailable, unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     list_enrolment_tokens: {
         parameters: {
             query?: {
@@ -4047,6 +10048,485 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_feature_flags: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeatureFlagList"];
+                };
+            };
+        };
+    };
+    turn_feature_flags: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: boolean | null;
+                };
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeatureFlagList"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_features: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Features"];
+                };
+            };
+        };
+    };
+    list_host_groups: {
+        parameters: {
+            query?: {
+                /** @description Part of the name, whatever its case. */
+                search?: string;
+                /** @description `static` or `dynamic`. */
+                kind?: string;
+                /** @description `name` (default) or `-name`. */
+                sort?: string;
+                /** @description Page, from 1. */
+                page?: string;
+                /** @description Rows on a page: 10, 20, 25, 50 (default), 100 or 200. */
+                page_size?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageBody_HostGroup"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    create_host_group: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewHostGroup"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostGroup"];
+                };
+            };
+            /** @description already_exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_host_group: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostGroup"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    delete_host_group: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description deleted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    change_host_group: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HostGroupChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostGroup"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description already_exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_host_group_members: {
+        parameters: {
+            query?: {
+                /** @description Part of the host name, display name or an address, at most 200 characters, whatever its case. */
+                search?: string;
+                /** @description `online`, `offline`, `pending` or `unknown`. */
+                status?: string;
+                /** @description Operating system; `unknown` for hosts that did not name one. */
+                os?: string;
+                /** @description Architecture; `unknown` for hosts that did not name one. */
+                arch?: string;
+                /** @description Version of the agent; `unknown` for hosts that did not name one. */
+                agent_version?: string;
+                /** @description `true` for hosts last seen never or more than 15 minutes ago. */
+                stale?: string;
+                /** @description `cpu`, `memory` or `disk`: online hosts that use at least 80 %. */
+                hot?: string;
+                /** @description `hostname` (default), `os`, `cpu`, `memory`, `disk`, `last_seen` or `status`; `-` before it for descending. */
+                sort?: string;
+                /** @description Page, from 1. */
+                page?: string;
+                /** @description 25, 50 (default), 100 or 200. */
+                page_size?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageBody_HostItem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    add_host_group_members: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HostGroupMemberIds"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostGroupAdded"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    remove_host_group_members: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HostGroupMemberIds"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostGroupRemoved"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_host_group_references: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostGroupReferences"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    restore_host_group: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostGroup"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description wrong_state, already_exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -4363,6 +10843,35 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_groups_of_host: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostGroupList"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -4927,6 +11436,1153 @@ export interface operations {
             };
         };
     };
+    list_identity_providers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityProviderList"];
+                };
+            };
+        };
+    };
+    create_identity_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewIdentityProvider"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityProvider"];
+                };
+            };
+            /** @description feature_not_licensed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description limit_reached */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_identity_provider_presets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityProviderPreset"][];
+                };
+            };
+        };
+    };
+    get_identity_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityProvider"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    delete_identity_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description super_admin_required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    change_identity_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IdentityProviderChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityProvider"];
+                };
+            };
+            /** @description feature_not_licensed, super_admin_required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    test_identity_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityProviderTest"];
+                };
+            };
+            /** @description feature_not_licensed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_invitations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description From 1. */
+                page: string | null;
+                /** @description 10, 20, 25, 50, 100 or 200. */
+                page_size: string | null;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageBody_Invitation"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    create_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewInvitation"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invited"];
+                };
+            };
+            /** @description super_admin_required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description already_exists, wrong_state, limit_reached */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description rate_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    accept_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InvitationAcceptance"];
+            };
+        };
+        responses: {
+            /** @description or the answer to a sign-in, with its cookies */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitationAccepted"];
+                };
+            };
+            /** @description invitation_for_another_address, email_not_verified, untrusted_origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description sign_in_first, wrong_state, limit_reached */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description on token: invalid_token; unknown_field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description rate_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description unavailable: too many sign-ins at the moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    look_up_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InvitationToken"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitationLook"];
+                };
+            };
+            /** @description wrong_state: expired, used or cancelled */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description on token: invalid_token */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description rate_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    cancel_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description cancelled */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    resend_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invited"];
+                };
+            };
+            /** @description super_admin_required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description rate_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_ldap_configurations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LdapConfigurationList"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    create_ldap_configuration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LdapConfigurationInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LdapConfiguration"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description already_exists, limit_reached */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description validation_failed, unknown_field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_ldap_presets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LdapPresets"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    test_new_ldap_configuration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LdapDraftInput"];
+            };
+        };
+        responses: {
+            /** @description passed or not */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LdapTestResult"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description validation_failed; on bind_password: required */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description rate_limited: 10 tests a minute */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_ldap_configuration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LdapConfiguration"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    delete_ldap_configuration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                /** @description Delete although people sign in through it. */
+                confirm: boolean;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description deleted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description linked_users: confirm to delete all the same */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    change_ldap_configuration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LdapConfigurationInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LdapConfiguration"];
+                };
+            };
+            /** @description forbidden, also when a super_admin signs in through it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description already_exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description version_conflict */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description validation_failed, unknown_field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    test_ldap_configuration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LdapTestInput"];
+            };
+        };
+        responses: {
+            /** @description passed or not */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LdapTestResult"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description rate_limited: 10 tests a minute */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_licence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Licence"];
+                };
+            };
+        };
+    };
+    activate_licence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ActivateLicence"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Licence"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The key is refused; the code says why. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    remove_licence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    create_activation_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActivationToken"];
+                };
+            };
+        };
+    };
+    list_licence_history: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LicenceHistory"];
+                };
+            };
+        };
+    };
+    refresh_licence_revocations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Licence"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_pending_mail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PendingMailList"];
+                };
+            };
+        };
+    };
+    discard_mail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The mail */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    reveal_mail_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The mail */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MailLink"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     get_me: {
         parameters: {
             query?: never;
@@ -4946,6 +12602,1102 @@ export interface operations {
             };
             /** @description no or expired session */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_own_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyListBody"];
+                };
+            };
+            /** @description no or expired session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description forbidden, also to API keys */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    create_own_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewApiKeyInput"];
+            };
+        };
+        responses: {
+            /** @description made; the secret is shown this once */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedApiKeyBody"];
+                };
+            };
+            /** @description no or expired session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description forbidden, also to API keys; untrusted_origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description wrong_state: too many keys */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description validation_failed, unknown_field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    revoke_own_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description API key */
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description revoked */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no or expired session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description forbidden, also to API keys; untrusted_origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description no live key of this person */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_external_identities: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExternalIdentityList"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    link_external_identity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkTokenInput"];
+            };
+        };
+        responses: {
+            /** @description linked */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description reauthentication_required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description conflict: linked to an account already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description on token: invalid_token */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description rate_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    preview_external_identity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkTokenInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkPreview"];
+                };
+            };
+            /** @description on token: invalid_token */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description rate_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    unlink_external_identity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description reauthentication_required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description conflict: the only way to sign in */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_mfa: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MfaBody"];
+                };
+            };
+            /** @description no or expired session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    renew_recovery_codes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description shown this once */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodesBody"];
+                };
+            };
+            /** @description no or expired session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description reauthentication_required, untrusted_origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description wrong_state: no second factor */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    begin_totp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description to be shown to the app; in use after its first code */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TotpEnrolmentBody"];
+                };
+            };
+            /** @description no or expired session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description reauthentication_required, untrusted_origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description wrong_state: enrolled already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    disable_totp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no or expired session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description reauthentication_required, untrusted_origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description wrong_state: none is enrolled */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    confirm_totp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TotpCodeInput"];
+            };
+        };
+        responses: {
+            /** @description enrolled; the codes are shown this once */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodesBody"];
+                };
+            };
+            /** @description no or expired session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description reauthentication_required, untrusted_origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description wrong_state: no enrolment was begun */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description invalid_code */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description rate_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    switch_organisation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrganisationSwitch"];
+            };
+        };
+        responses: {
+            /** @description the session acts in it from now on */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description none of one's organisations */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_passkeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyListBody"];
+                };
+            };
+            /** @description no or expired session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description forbidden to API keys */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    create_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPasskeyInput"];
+            };
+        };
+        responses: {
+            /** @description registered */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyBody"];
+                };
+            };
+            /** @description no or expired session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description reauthentication_required, untrusted_origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description passkey_refused, validation_failed, unknown_field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    begin_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyChallengeBody"];
+                };
+            };
+            /** @description no or expired session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description reauthentication_required, untrusted_origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description wrong_state: too many, or no name to belong to */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    delete_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description passkey */
+                passkey_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no or expired session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description reauthentication_required, untrusted_origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description no passkey of this person */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    rename_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description passkey */
+                passkey_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasskeyNameInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyBody"];
+                };
+            };
+            /** @description no or expired session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description untrusted_origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description no passkey of this person */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description validation_failed, unknown_field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_own_permissions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeldPermissions"];
+                };
+            };
+        };
+    };
+    get_preferences: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Preferences"];
+                };
+            };
+        };
+    };
+    update_preferences: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreferencesPatch"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Preferences"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    reauthenticate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReauthenticationInput"];
+            };
+        };
+        responses: {
+            /** @description confirmed for five minutes */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no or expired session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description forbidden: an API key asks; untrusted_origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description invalid_credentials, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description rate_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description unavailable: the directory does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    confirm_with_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasskeyAnswerInput"];
+            };
+        };
+        responses: {
+            /** @description confirmed for five minutes */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no or expired session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description forbidden to API keys; untrusted_origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description passkey_refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    begin_passkey_confirmation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyChallengeBody"];
+                };
+            };
+            /** @description no or expired session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description forbidden to API keys; untrusted_origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description wrong_state: no passkey */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_reauthentication: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReauthenticationBody"];
+                };
+            };
+            /** @description no or expired session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description forbidden: an API key asks */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5067,6 +13819,682 @@ export interface operations {
             };
         };
     };
+    list_own_sign_ins: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnSignInList"];
+                };
+            };
+        };
+    };
+    list_organisations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Those deleted in the last 30 days that one can restore, instead of the others. */
+                deleted: boolean;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrganisationList"];
+                };
+            };
+        };
+    };
+    create_organisation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewOrganisation"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Organisation"];
+                };
+            };
+            /** @description already_exists, limit_reached */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_organisation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Organisation"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    delete_organisation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                /** @description The organisation's name, typed. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description deleted; the session ended with it */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description wrong_state, last_organisation */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description on name: mismatch */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    update_organisation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrganisationPatch"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Organisation"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description already_exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_organisation_logo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description a PNG, JPEG or WebP picture */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": unknown;
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    restore_organisation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Organisation"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_permissions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PermissionCatalogue"];
+                };
+            };
+        };
+    };
+    explain_permission: {
+        parameters: {
+            query: {
+                /** @description The person. */
+                user: string;
+                /** @description The permission. */
+                permission: string;
+                /** @description The host; without it, whether they hold the permission at all. */
+                resource?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PermissionExplanation"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_role_assignments: {
+        parameters: {
+            query?: {
+                /** @description Only of this role. */
+                role_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoleAssignmentList"];
+                };
+            };
+        };
+    };
+    create_role_assignment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRoleAssignment"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoleAssignment"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description already_exists, cannot_change_self */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    delete_role_assignment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description taken away */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description cannot_change_self */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_roles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomRoleList"];
+                };
+            };
+        };
+    };
+    create_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CustomRoleInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomRole"];
+                };
+            };
+            /** @description feature_not_licensed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description already_exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    preview_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RolePreviewInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolePreview"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomRole"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    change_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CustomRoleInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomRole"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description version_conflict */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    delete_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description deleted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_settings_pages: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingsPageList"];
+                };
+            };
+        };
+    };
     get_agent_update_settings: {
         parameters: {
             query?: never;
@@ -5167,6 +14595,56 @@ export interface operations {
             };
         };
     };
+    get_egress_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EgressPolicy"];
+                };
+            };
+        };
+    };
+    put_egress_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EgressPolicy"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EgressPolicy"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     get_enrolment_settings: {
         parameters: {
             query?: never;
@@ -5217,6 +14695,25 @@ export interface operations {
             };
         };
     };
+    export_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingsExport"];
+                };
+            };
+        };
+    };
     get_host_defaults: {
         parameters: {
             query?: never;
@@ -5255,6 +14752,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HostDefaults"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    import_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SettingsImportInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingsImport"];
                 };
             };
             422: {
@@ -5325,6 +14853,45 @@ export interface operations {
             };
         };
     };
+    test_smtp_relay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SmtpTestInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SmtpTest"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     get_software_settings: {
         parameters: {
             query?: never;
@@ -5366,6 +14933,178 @@ export interface operations {
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_settings_page: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the page */
+                page: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingsPage"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    save_settings_page: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Version that was seen */
+                "If-Match"?: string | null;
+            };
+            path: {
+                /** @description Name of the page */
+                page: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingsPage"];
+                };
+            };
+            /** @description `set_by_environment`: a variable of the environment fixes the key */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_settings_history: {
+        parameters: {
+            query?: {
+                /** @description From the answer before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Name of the page */
+                page: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingsHistory"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    restore_settings_page: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Version that was seen */
+                "If-Match"?: string | null;
+            };
+            path: {
+                /** @description Name of the page */
+                page: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SettingsRestore"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingsPage"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5652,6 +15391,46 @@ export interface operations {
             };
         };
     };
+    get_system_health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SystemHealth"];
+                };
+            };
+        };
+    };
+    make_support_bundle: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+        };
+    };
     get_task_run: {
         parameters: {
             query?: never;
@@ -5738,6 +15517,927 @@ export interface operations {
                     "application/json": components["schemas"]["TaskOutput"];
                 };
             };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_teams: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Part of a name. */
+                search: string | null;
+                /** @description From 1. */
+                page: string | null;
+                /** @description 10, 20, 25, 50, 100 or 200. */
+                page_size: string | null;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageBody_Team"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    create_team: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTeam"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamDetail"];
+                };
+            };
+            /** @description already_exists, limit_reached */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_team: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamDetail"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    delete_team: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                /** @description Some people may see more afterwards. */
+                confirm_widening: boolean;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description deleted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description scope_widens, cannot_change_self */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    update_team: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TeamPatch"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamDetail"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description already_exists, scope_widens, cannot_change_self */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    set_team_host_groups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TeamHostGroupsInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamDetail"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description scope_widens, cannot_change_self */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description on group_ids: unknown, too_many */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    add_team_members: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TeamMembersInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamDetail"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description scope_widens, cannot_change_self */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description on user_ids: unknown */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    preview_team_member: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TeamMemberPreviewInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamMemberPreview"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    remove_team_member: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                user_id: string;
+                /** @description Some people may see more afterwards. */
+                confirm_widening: boolean;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description out of the team */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description scope_widens, cannot_change_self */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_users: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Part of a name or address. */
+                search: string | null;
+                /** @description `pending`, `active`, `deactivated` or `removed`; without it all but removed people. */
+                state: string | null;
+                /** @description Holders of this role. */
+                role: string | null;
+                /** @description From 1. */
+                page: string | null;
+                /** @description 10, 20, 25, 50, 100 or 200. */
+                page_size: string | null;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageBody_User"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    remove_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                /** @description Why; kept in the history. */
+                reason: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description super_admin_required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description cannot_change_self, last_super_admin */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    update_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserPatch"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description super_admin_required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description cannot_change_self, last_super_admin, wrong_state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_user_history: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserHistory"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_host_scope: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserHostScope"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    set_host_scope: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewUserHostScope"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserHostScope"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description cannot_change_self */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description unknown groups, role_not_scopable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    restore_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserRestore"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description super_admin_required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description wrong_state, limit_reached */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    reset_mfa: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description person */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description reset */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no or expired session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description forbidden, reauthentication_required, untrusted_origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description no such person in the organisation */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description wrong_state: one's own */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_user_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description person */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionListBody"];
+                };
+            };
+            /** @description no or expired session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description no such person in the organisation */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    end_user_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description person */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description ended */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no or expired session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description forbidden, untrusted_origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description no such person in the organisation */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    end_user_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description person */
+                user_id: string;
+                /** @description session */
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description ended */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no or expired session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description forbidden, untrusted_origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description no such session of a person in the organisation */
             404: {
                 headers: {
                     [name: string]: unknown;
