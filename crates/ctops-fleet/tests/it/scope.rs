@@ -50,15 +50,15 @@ impl Fixture {
         let (container, query, run) = (new_id(), new_id(), new_id());
         let mut tx = self.app.pool().begin().await.unwrap();
         for statement in [
-            "INSERT INTO containers (id, org_id, host_id, runtime, container_id, primary_name, names, image, state,
-                                     first_seen_at, last_seen_at, is_present)
-             SELECT $1, $4, $5, 'docker', repeat('a', 64), 'web', '{web}', 'nginx', 'running', now(), now(), true
+            "INSERT INTO containers (id, org_id, host_id, runtime, container_id, primary_name, names, image, image_id,
+                                     state, status, restart_count, first_seen_at, last_seen_at, is_present)
+             SELECT $1, $4, $5, 'docker', repeat('a', 64), 'web', '{web}', 'nginx', '', 'running', '', 0, now(), now(), true
              WHERE $2 IS NOT NULL AND $3 IS NOT NULL",
             "INSERT INTO agent_queries (id, org_id, host_id, kind, requested_by, created_at, expires_at)
              SELECT $2, $4, $5, 'list_ports', (SELECT id FROM users LIMIT 1), now(), now() + interval '1 day'
              WHERE $1 IS NOT NULL AND $3 IS NOT NULL",
-            "INSERT INTO task_runs (id, org_id, kind, status, max_parallel, config_json, created_at)
-             SELECT $3, $4, 'software_inventory', 'pending', 1, '{}', now()
+            "INSERT INTO task_runs (id, org_id, kind, status, max_parallel, config_json, created_at, start_by)
+             SELECT $3, $4, 'software_inventory', 'pending', 1, '{}', now(), now() + interval '1 day'
              WHERE $1 IS NOT NULL AND $2 IS NOT NULL AND $5 IS NOT NULL",
             "INSERT INTO task_targets (id, run_id, org_id, host_id, position, status)
              SELECT gen_random_uuid(), $3, $4, $5, 0, 'pending'

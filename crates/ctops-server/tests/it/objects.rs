@@ -143,18 +143,19 @@ impl Things {
                  VALUES ('{check}', '{org}', '{host}', 'check', 'process', '{{}}', 60, true, now(), now())"
             ),
             format!(
-                "INSERT INTO containers (id, org_id, host_id, runtime, container_id, primary_name, names, image, state,
-                                         first_seen_at, last_seen_at, is_present)
-                 VALUES ('{container}', '{org}', '{host}', 'docker', repeat('a', 64), 'web', '{{web}}', 'nginx',
-                         'running', now(), now(), true)"
+                "INSERT INTO containers (id, org_id, host_id, runtime, container_id, primary_name, names, image,
+                                         image_id, state, status, restart_count, first_seen_at, last_seen_at, is_present)
+                 VALUES ('{container}', '{org}', '{host}', 'docker', repeat('a', 64), 'web', '{{web}}', 'nginx', '',
+                         'running', '', 0, now(), now(), true)"
             ),
             format!(
                 "INSERT INTO agent_queries (id, org_id, host_id, kind, requested_by, created_at, expires_at)
                  VALUES ('{query}', '{org}', '{host}', 'list_ports', '{user}', now(), now())"
             ),
             format!(
-                "INSERT INTO task_runs (id, org_id, kind, status, max_parallel, config_json, created_at)
-                 VALUES ('{run}', '{org}', 'software_inventory', 'pending', 1, '{{}}', now())"
+                "INSERT INTO task_runs (id, org_id, kind, status, max_parallel, config_json, created_at,
+                                        start_by)
+                 VALUES ('{run}', '{org}', 'software_inventory', 'pending', 1, '{{}}', now(), now())"
             ),
             format!(
                 "INSERT INTO task_targets (id, run_id, org_id, host_id, position, status)
