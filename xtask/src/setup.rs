@@ -43,6 +43,9 @@ pub(crate) fn ensure(purpose: Purpose) -> Result<()> {
         packages.extend(["python3", "python3-venv"]);
     }
     if purpose == Purpose::Test {
+        if !Path::new("/usr/sbin/slapd").exists() {
+            packages.push("slapd");
+        }
         if chromium().is_none() {
             packages.extend(["chromium", "fonts-dejavu-core"]);
         }
@@ -164,7 +167,8 @@ fn apt_install(packages: &[&str]) -> Result<()> {
     let sudo = if nix::unistd::geteuid().is_root() { vec![] } else { vec!["sudo"] };
     let apt = |args: &[&str]| {
         let mut words = sudo.clone();
-        words.extend(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y"]);
+        // In run level 1 no package starts the service it brings.
+        words.extend(["env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", "apt-get", "-q", "-y"]);
         words.extend(args);
         run(&mut command(&root(), words[0], &words[1..]))
     };
@@ -173,6 +177,13 @@ fn apt_install(packages: &[&str]) -> Result<()> {
         // Debian would make and start a cluster of its own; this product brings its own, so none is wanted.
         apt(&["install", "--no-install-recommends", "postgresql-common"])?;
         let script = "sed -i 's/^#\\?create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf";
+        let mut words = sudo.clone();
+        words.extend(["sh", "-c", script]);
+        run(&mut command(&root(), words[0], &words[1..]))?;
+    }
+    if packages.contains(&"slapd") {
+        // Debian would make and start a directory of its own; tests start theirs.
+        let script = "echo slapd slapd/no_configuration boolean true | debconf-set-selections";
         let mut words = sudo.clone();
         words.extend(["sh", "-c", script]);
         run(&mut command(&root(), words[0], &words[1..]))?;

@@ -21,6 +21,9 @@ export type Permission =
   | 'agents.approve'
   | 'enrolment.manage'
   | 'enrolment.auto_approve'
+  | 'directory.lookup'
+  | 'ldap_configurations.read'
+  | 'ldap_configurations.write'
   | 'settings.read'
   | 'settings.write'
   | 'audit.read'
@@ -181,6 +184,7 @@ export type TeamDetail = Team & {
 export type TeamMemberPreview = Schemas['TeamMemberPreview'];
 export type NewTeamRequest = Schemas['NewTeam'];
 export type TeamPatchRequest = Schemas['TeamPatch'];
+export type LinkPreview = Schemas['LinkPreview'];
 export type Organisation = With<Written<Schemas['Organisation']>, { roles: Role[] }>;
 export type OrganisationPatchRequest = Schemas['OrganisationPatch'];
 export type NewOrganisationRequest = Schemas['NewOrganisation'];

@@ -1,9 +1,11 @@
 import { agents } from '@/features/agents';
 import { apiKeys } from '@/features/api-keys';
 import { audit } from '@/features/audit';
+import { directory } from '@/features/directory';
 import { enrolment } from '@/features/enrolment';
 import { hosts } from '@/features/hosts';
 import { identityProviders } from '@/features/identity-providers';
+import { ldapConfigurations } from '@/features/ldap-configurations';
 import { licence } from '@/features/licence';
 import { organisation } from '@/features/organisation';
 import { people } from '@/features/people';
@@ -27,4 +29,6 @@ export const features = [
   teams,
   organisation,
   identityProviders,
+  directory,
+  ldapConfigurations,
 ] as const;

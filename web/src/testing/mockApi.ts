@@ -1,5 +1,16 @@
 import { vi } from 'vitest';
 import { API_BASE } from '@/api/client';
+import type {
+  DirectoryChoice,
+  DirectoryGroups,
+  DirectoryMatches,
+  DirectoryUser,
+  LdapConfiguration,
+  LdapPresets,
+  LdapRow,
+  LdapTestResult,
+  LinkRequired,
+} from '@/api/directory';
 import type { Features } from '@/api/features';
 import type { IdentityProvider, Preset, ProviderTest } from '@/api/identityProviders';
 import type { ActivationToken, Licence, LicenceHistory } from '@/api/licence';
@@ -26,6 +37,7 @@ import type {
   Invitation,
   InvitationLook,
   Invited,
+  LinkPreview,
   ListOf,
   Me,
   Mfa,
@@ -96,10 +108,28 @@ export interface PeopleEndpoints {
   'PATCH /organisations/{id}': Organisation;
   'DELETE /organisations/{id}': undefined;
   'POST /me/organisation': undefined;
+  'POST /me/external-identities/preview': LinkPreview;
+  'POST /me/external-identities': undefined;
+}
+
+/** Calls about directories. */
+export interface DirectoryEndpoints {
+  'POST /auth/ldap/login': SignInAnswer | LinkRequired;
+  'GET /directory/configurations': ListOf<DirectoryChoice>;
+  'GET /directory/{id}/users': DirectoryMatches;
+  'GET /directory/{id}/users/by-dn': DirectoryUser;
+  'GET /directory/{id}/users/by-dn/groups': DirectoryGroups;
+  'GET /ldap-configurations': ListOf<LdapRow>;
+  'GET /ldap-configurations/presets': LdapPresets;
+  'GET /ldap-configurations/{id}': LdapConfiguration;
+  'POST /ldap-configurations': LdapConfiguration;
+  'PATCH /ldap-configurations/{id}': LdapConfiguration;
+  'DELETE /ldap-configurations/{id}': undefined;
+  'POST /ldap-configurations/test': LdapTestResult;
 }
 
 /** Every call the interface makes, with the shape of its answer. */
-export interface Endpoints extends PeopleEndpoints {
+export interface Endpoints extends DirectoryEndpoints, PeopleEndpoints {
   'GET /auth/methods': AuthMethods;
   'POST /setup': Me;
   'POST /auth/login': SignInAnswer;

@@ -6,6 +6,7 @@ import { localPath, rememberSignIn } from '@/api/session';
 import { Banner } from '@/ui/Banner';
 import { CentredPage } from '@/ui/CentredPage';
 import { signInRoute } from '.';
+import { DirectorySignIn } from './DirectorySignIn';
 import { FirstStep } from './FirstStep';
 import { ProviderButtons } from './ProviderButtons';
 import { SecondStep } from './SecondStep';
@@ -42,6 +43,7 @@ export function SignInPage() {
         notice={ended ? 'step_ended' : session === 'expired' ? 'session_ended' : undefined}
         onAnswer={goOn}
       />
+      <DirectorySignIn onAnswer={goOn} />
       <ProviderButtons redirect={redirect} />
     </CentredPage>
   );
