@@ -1,6 +1,7 @@
 import type { QueryClient } from '@tanstack/react-query';
 import { createRoute, createRouter, type RouterHistory, redirect } from '@tanstack/react-router';
 import { invitationRoute } from '@/features/invitation';
+import { linkAccountRoute } from '@/features/link-account';
 import { setupRoute } from '@/features/setup';
 import { signInRoute } from '@/features/sign-in';
 import { CrashPage } from './CrashPage';
@@ -23,6 +24,7 @@ const routeTree = rootRoute.addChildren([
   setupRoute,
   signInRoute,
   invitationRoute,
+  linkAccountRoute,
   signedInRoute.addChildren(features.flatMap((feature): FeatureRoute[] => [...feature.routes])),
 ]);
 
