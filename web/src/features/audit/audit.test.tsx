@@ -7,7 +7,7 @@ import type {
   AuditSettings,
   Permission,
 } from '@/api/schema';
-import { ago, aMe, READ_ONLY } from '@/testing/fixtures';
+import { ago, aHostDetail, aMe, READ_ONLY } from '@/testing/fixtures';
 import { type Answers, Refusal } from '@/testing/mockApi';
 import { renderApp, tableRows } from '@/testing/renderApp';
 import { differences } from './difference';
@@ -313,6 +313,31 @@ describe('retention and forwarding', () => {
     const dialog = within(await screen.findByRole('dialog'));
     await user.click(dialog.getByRole('button', { name: 'Delete forwarder' }));
     await waitFor(() => expect(api.to('DELETE /audit/forwarders/{id}')).toHaveLength(1));
+  });
+});
+
+describe('activity of a host', () => {
+  it('Spec: audit-log 11: its_page_shows_what_happened_to_it', async () => {
+    const { api, user, address } = open('/hosts/h1?tab=activity', {
+      'GET /hosts/{id}': aHostDetail(),
+      'GET /hosts/{id}/samples': { items: [] },
+    });
+    const rows = await tableRows('Activity');
+    expect(rows[0]?.[0]).toBe('changed a host');
+    const query = api.to('GET /audit/events')[0]?.query;
+    expect([query?.get('target_type'), query?.get('target_id')]).toEqual(['host', 'h1']);
+    await user.click(screen.getByRole('button', { name: 'changed a host' }));
+    await waitFor(() => expect(address()).toContain('/settings/audit?target_type=host'));
+  });
+
+  it('Spec: audit-log 11: who_may_not_see_the_log_sees_no_activity', async () => {
+    const { api } = open('/hosts/h1?tab=activity', {
+      'GET /me': aMe(READ_ONLY),
+      'GET /hosts/{id}': aHostDetail(),
+      'GET /hosts/{id}/samples': { items: [] },
+    });
+    expect(await screen.findByText(/Only administrators may see what/)).toBeVisible();
+    expect(api.to('GET /audit/events')).toHaveLength(0);
   });
 });
 

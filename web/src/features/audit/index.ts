@@ -3,6 +3,8 @@ import { LogIn, ScrollText } from 'lucide-react';
 import { type Feature, signedInRoute } from '@/app/registry';
 import { parseAuditSearch } from './search';
 
+export { ActivityPanel } from './ActivityPanel';
+
 export const auditRoute = createRoute({
   getParentRoute: () => signedInRoute,
   path: '/settings/audit',
