@@ -21,6 +21,8 @@ export const ORG_ADMIN: Permission[] = [
   'enrolment.manage',
   'settings.read',
   'settings.write',
+  'mail.pending',
+  'system.read',
 ];
 
 const SUPER_ADMIN: Permission[] = [...ORG_ADMIN, 'enrolment.auto_approve'];

@@ -26,6 +26,7 @@ use std::sync::Arc;
 
 use axum::Extension;
 use ctops_base::Role;
+pub use ctops_slice::settings::{SETTINGS_READ, SETTINGS_WRITE};
 use ctops_slice::{Access, Permission, Slice};
 use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
@@ -50,20 +51,6 @@ pub static ENROLMENT_AUTO_APPROVE: Permission = Permission {
     name: "enrolment.auto_approve",
     roles: &[Role::SuperAdmin],
     about: "Create enrolment tokens that approve agents without an administrator.",
-};
-
-/// See organisation settings.
-pub static SETTINGS_READ: Permission = Permission {
-    name: "settings.read",
-    roles: &[Role::OrgAdmin, Role::SuperAdmin],
-    about: "See the settings of the organisation.",
-};
-
-/// Change organisation settings.
-pub static SETTINGS_WRITE: Permission = Permission {
-    name: "settings.write",
-    roles: &[Role::OrgAdmin, Role::SuperAdmin],
-    about: "Change the settings of the organisation.",
 };
 
 /// The slice.
