@@ -109,9 +109,9 @@ async fn services_of_the_installation_are_nobodys_target() {
         ..EgressOptions::default()
     };
     let egress = Egress::new(db.pool().clone(), options);
-    for host in ["db.internal", "DB.internal", "alias.example", "10.9.9.9"] {
+    for host in ["db.internal", "alias.example", "10.9.9.9"] {
         let refused = refusal(&egress, Purpose::Certificates, host, 5432).await;
-        assert!(refused == Some(Refusal::OwnService) || host == "DB.internal", "{host}");
+        assert_eq!(refused, Some(Refusal::OwnService), "{host}");
     }
     assert_eq!(
         refusal(&egress, Purpose::Certificates, "alias.example", 8443).await,
@@ -172,7 +172,7 @@ async fn redirects_are_not_followed_and_answers_are_bounded() {
     let answer = ask(port, 100).await.unwrap();
     assert_eq!((answer.status.as_u16(), visited.load(Ordering::SeqCst)), (302, 0));
 
-    let (declared, _) = server(format!("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n{}", "12345")).await;
+    let (declared, _) = server("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n12345".into()).await;
     assert_eq!(ask(declared, 5).await.unwrap().body, "12345");
     assert!(matches!(ask(declared, 4).await, Err(EgressError::TooLarge(4))));
     let chunked =
