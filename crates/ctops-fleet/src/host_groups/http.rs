@@ -226,7 +226,8 @@ pub(super) async fn get_host_group_references(
     actor: Actor,
     PathId(id): PathId,
 ) -> ApiResult<Json<ReferencesBody>> {
-    let body = |Reference { kind, id, name, blocks }| ReferenceBody { kind, id, name, blocks_deletion: blocks };
+    let body =
+        |Reference { kind, id, name, blocks }| ReferenceBody { kind, id, name, blocks_deletion: blocks };
     let references = service::references(&state.pool, &actor, id).await?;
     Ok(Json(ReferencesBody { items: references.into_iter().map(body).collect() }))
 }

@@ -20,11 +20,8 @@ mod service;
 mod store;
 
 /// See groups and their members.
-pub static HOST_GROUPS_READ: Permission = Permission {
-    name: "host_groups.read",
-    roles: &Role::ALL,
-    about: "See host groups and their members.",
-};
+pub static HOST_GROUPS_READ: Permission =
+    Permission { name: "host_groups.read", roles: &Role::ALL, about: "See host groups and their members." };
 
 /// Make, change and delete groups.
 pub static HOST_GROUPS_WRITE: Permission = Permission {

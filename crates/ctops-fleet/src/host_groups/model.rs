@@ -187,7 +187,9 @@ mod tests {
         assert_eq!(check_kind(Some("dynamic")).unwrap_err().fields()[0].code, "not_available");
         assert!(check_kind(Some("x")).is_err());
         assert!(GroupQuery::check(None, None, Some("-name"), page).unwrap().descending);
-        for (search, kind, sort) in [(None, None, Some("id")), (None, Some("x"), None), (Some("\0"), None, None)] {
+        for (search, kind, sort) in
+            [(None, None, Some("id")), (None, Some("x"), None), (Some("\0"), None, None)]
+        {
             assert!(GroupQuery::check(search, kind, sort, page).is_err());
         }
     }

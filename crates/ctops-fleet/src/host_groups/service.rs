@@ -114,7 +114,8 @@ pub(super) async fn delete(state: &AppState, actor: &Actor, id: Uuid) -> Result<
     let references = store::references(&mut *tx, &grant, id).await.map_err(Problem::internal)?;
     let blocking = references.iter().filter(|reference| reference.blocks).count();
     if blocking > 0 {
-        let detail = format!("{blocking} people, teams or roles are limited by this group; change them first");
+        let detail =
+            format!("{blocking} people, teams or roles are limited by this group; change them first");
         return Err(Problem::conflict(detail));
     }
     store::remove_references(&mut tx, id).await.map_err(Problem::internal)?;
@@ -205,11 +206,7 @@ fn unknown_ids(path: &str, what: &str, unknown: &[Uuid]) -> Problem {
 }
 
 /// The groups somebody is limited to by themselves.
-pub(super) async fn scope(
-    pool: &Pool,
-    actor: &Actor,
-    user_id: Uuid,
-) -> Result<Vec<(Uuid, String)>, Problem> {
+pub(super) async fn scope(pool: &Pool, actor: &Actor, user_id: Uuid) -> Result<Vec<(Uuid, String)>, Problem> {
     let grant = actor.grant(&HOST_SCOPES_MANAGE)?;
     let mut tx = pool.begin().await.map_err(Problem::internal)?;
     roles(&mut tx, &grant, user_id).await?;
@@ -246,7 +243,8 @@ pub(super) async fn set_scope(
     if !unknown.is_empty() {
         return Err(unknown_ids("group_ids", "host group", &unknown));
     }
-    let names = |groups: &[(Uuid, String)]| json!({ "group_ids": groups.iter().map(|g| g.0).collect::<Vec<_>>() });
+    let names =
+        |groups: &[(Uuid, String)]| json!({ "group_ids": groups.iter().map(|g| g.0).collect::<Vec<_>>() });
     let before = store::scope_of(&mut tx, &grant, user_id).await.map_err(Problem::internal)?;
     store::set_scope(&mut tx, &grant, user_id, groups).await.map_err(Problem::internal)?;
     let after = store::scope_of(&mut tx, &grant, user_id).await.map_err(Problem::internal)?;

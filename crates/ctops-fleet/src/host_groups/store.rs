@@ -36,7 +36,8 @@ fn push_filter(sql: &mut QueryBuilder<Postgres>, query: &GroupQuery) {
 
 /// Groups on all pages together.
 pub(super) async fn count(pool: &Pool, grant: &Grant, query: &GroupQuery) -> Result<i64, sqlx::Error> {
-    let mut sql = QueryBuilder::new("SELECT count(*) FROM host_groups AS g WHERE g.deleted_at IS NULL AND g.org_id = ");
+    let mut sql =
+        QueryBuilder::new("SELECT count(*) FROM host_groups AS g WHERE g.deleted_at IS NULL AND g.org_id = ");
     sql.push_bind(grant.org_id());
     if let Some(sets) = grant.scope_ids() {
         sql.push(" AND g.id = ANY(").push_bind(sets.to_vec()).push(")");
@@ -156,15 +157,17 @@ pub(super) async fn update(
     deleted_at: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE host_groups SET name = $2, description = $3, deleted_at = $4, updated_at = $5 WHERE id = $1")
-        .bind(id)
-        .bind(&text.name)
-        .bind(&text.description)
-        .bind(deleted_at)
-        .bind(now)
-        .execute(&mut **tx)
-        .await
-        .map(drop)
+    sqlx::query(
+        "UPDATE host_groups SET name = $2, description = $3, deleted_at = $4, updated_at = $5 WHERE id = $1",
+    )
+    .bind(id)
+    .bind(&text.name)
+    .bind(&text.description)
+    .bind(deleted_at)
+    .bind(now)
+    .execute(&mut **tx)
+    .await
+    .map(drop)
 }
 
 /// What refers to a group. Blocking are people and scoping teams that are limited to nothing else, and custom roles.
@@ -215,7 +218,11 @@ pub(super) async fn references<'e>(
 /// Takes a group out of all scopes and teams.
 pub(super) async fn remove_references(tx: &mut Tx<'_>, id: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query("DELETE FROM user_host_scopes WHERE group_id = $1").bind(id).execute(&mut **tx).await?;
-    sqlx::query("DELETE FROM team_host_groups WHERE group_id = $1").bind(id).execute(&mut **tx).await.map(drop)
+    sqlx::query("DELETE FROM team_host_groups WHERE group_id = $1")
+        .bind(id)
+        .execute(&mut **tx)
+        .await
+        .map(drop)
 }
 
 /// Those of these hosts that are not there for the grant.
@@ -271,7 +278,11 @@ pub(super) async fn remove(tx: &mut Tx<'_>, group_id: Uuid, hosts: &[Uuid]) -> R
 }
 
 /// Members of a group, and the most groups that one of these hosts is in.
-pub(super) async fn sizes(tx: &mut Tx<'_>, group_id: Uuid, hosts: &[Uuid]) -> Result<(i64, i64), sqlx::Error> {
+pub(super) async fn sizes(
+    tx: &mut Tx<'_>,
+    group_id: Uuid,
+    hosts: &[Uuid],
+) -> Result<(i64, i64), sqlx::Error> {
     sqlx::query_as(
         "SELECT (SELECT count(*) FROM host_group_members WHERE group_id = $1),
                 COALESCE((SELECT max(c.groups)

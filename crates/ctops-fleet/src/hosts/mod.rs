@@ -29,8 +29,8 @@ mod store;
 mod store_tests;
 pub mod watch;
 
-pub(crate) use http::{HostItem, HostListParams};
 pub use consume::{MetricsConsumer, StatusConsumer, describe_metrics};
+pub(crate) use http::{HostItem, HostListParams};
 pub use model::{
     FacetValue, Facets, FleetSummary, HostDetail, HostFilter, HostIdentity, HostListInput, HostQuery,
     HostRow, HostStatus, NewHost, Sort, SortKey, Vital,

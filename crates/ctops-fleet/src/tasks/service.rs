@@ -1,8 +1,8 @@
 //! Creating, cancelling and reading runs.
 
 use chrono::{DateTime, Utc};
-use ctops_base::{Problem, ProblemKind};
 use ctops_base::id::new_id;
+use ctops_base::{Problem, ProblemKind};
 use ctops_pg::{Pool, Tx};
 use ctops_slice::audit::{self, AuditEvent};
 use ctops_slice::{Actor, AppState, announce_work};

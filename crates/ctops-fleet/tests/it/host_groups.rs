@@ -32,10 +32,14 @@ async fn groups_are_made_renamed_and_listed_by_name_which_is_unique_among_live_o
     assert_eq!(rename.code(409), "already_exists");
     let described = json!({"description": "all of them"});
     let changed = send(&app, &engineer, "PATCH", &format!("/host-groups/{db}"), described).await.expect(200);
-    assert_eq!((changed["name"].as_str(), changed["description"].as_str()), (Some("db"), Some("all of them")));
+    assert_eq!(
+        (changed["name"].as_str(), changed["description"].as_str()),
+        (Some("db"), Some("all of them"))
+    );
     let reader = app.person(Role::ReadOnly).await;
     let listed = app.get(&reader, "/host-groups").await.expect(200);
-    let names: Vec<_> = listed["items"].as_array().unwrap().iter().map(|g| g["name"].as_str().unwrap()).collect();
+    let names: Vec<_> =
+        listed["items"].as_array().unwrap().iter().map(|g| g["name"].as_str().unwrap()).collect();
     assert_eq!((names, listed["total"].as_i64()), (vec!["db", "Web"], Some(2)));
     assert_eq!(app.get(&reader, "/host-groups?search=%25").await.expect(200)["total"], 0, "% is literal");
     assert_eq!(app.get(&reader, "/host-groups?sort=id").await.code(422), "validation_failed");
@@ -56,17 +60,22 @@ async fn members_are_added_and_removed_in_bulk_and_counted() {
     let path = format!("/host-groups/{group}/members");
     let added = app.post(&admin, &path, Some(json!({"host_ids": [one.id]}))).await.expect(200);
     assert_eq!(added, json!({"added": 1, "already_member": 0}));
-    let added = app.post(&admin, &path, Some(json!({"host_ids": [two.id, one.id, one.id]}))).await.expect(200);
+    let added =
+        app.post(&admin, &path, Some(json!({"host_ids": [two.id, one.id, one.id]}))).await.expect(200);
     assert_eq!(added, json!({"added": 1, "already_member": 1}));
     let shown = app.get(&admin, &format!("/host-groups/{group}")).await.expect(200);
-    assert_eq!((&shown["member_count"], &shown["online"], &shown["offline"]), (&json!(2), &json!(1), &json!(1)));
+    assert_eq!(
+        (&shown["member_count"], &shown["online"], &shown["offline"]),
+        (&json!(2), &json!(1), &json!(1))
+    );
     let members = app.get(&admin, &format!("{path}?status=online")).await.expect(200);
     assert_eq!((members["total"].as_i64(), members["items"][0]["hostname"].as_str()), (Some(1), Some("one")));
     let of_host = app.get(&admin, &format!("/hosts/{}/groups", two.id)).await.expect(200);
     assert_eq!(of_host["items"][0]["name"], "web");
     let removed = send(&app, &admin, "DELETE", &path, json!({"host_ids": [two.id]})).await.expect(200);
     assert_eq!(removed, json!({"removed": 1, "not_member": 0}));
-    let removed = send(&app, &admin, "DELETE", &path, json!({"host_ids": [two.id, one.id]})).await.expect(200);
+    let removed =
+        send(&app, &admin, "DELETE", &path, json!({"host_ids": [two.id, one.id]})).await.expect(200);
     assert_eq!(removed, json!({"removed": 1, "not_member": 1}));
     app.post(&admin, &path, Some(json!({"host_ids": [two.id]}))).await.expect(200);
     assert_eq!(app.get(&admin, &path).await.expect(200)["total"], 1, "who was removed can come back");
@@ -105,7 +114,12 @@ async fn a_deleted_group_is_gone_and_comes_back_with_its_members_within_thirty_d
     assert_eq!(send(&app, &admin, "DELETE", &path, Value::Null).await.status, 204);
     assert_eq!(app.get(&admin, &path).await.code(404), "not_found");
     assert_eq!(app.get(&admin, &members).await.code(404), "not_found");
-    assert!(app.get(&admin, &format!("/hosts/{}/groups", host.id)).await.expect(200)["items"].as_array().unwrap().is_empty());
+    assert!(
+        app.get(&admin, &format!("/hosts/{}/groups", host.id)).await.expect(200)["items"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
     let usurper = a_group(&app, &admin, "WEB").await;
     let restore = format!("{path}/restore");
     assert_eq!(app.post(&admin, &restore, None).await.code(409), "already_exists");
@@ -126,7 +140,9 @@ async fn a_group_that_is_all_somebody_is_limited_to_cannot_be_deleted() {
     let engineer = app.person(Role::Engineer).await;
     let (web, db) = (a_group(&app, &admin, "web").await, a_group(&app, &admin, "db").await);
     let scope = format!("/users/{}/host-scope", engineer.actor.user_id);
-    let set = async |groups: Value| send(&app, &admin, "PUT", &scope, json!({"group_ids": groups})).await.expect(200);
+    let set = async |groups: Value| {
+        send(&app, &admin, "PUT", &scope, json!({"group_ids": groups})).await.expect(200)
+    };
     set(json!([web])).await;
     let path = format!("/host-groups/{web}");
     let references = app.get(&admin, &format!("{path}/references")).await.expect(200);
@@ -152,11 +168,17 @@ async fn scopes_are_given_by_administrators_to_others_who_are_none() {
     let path = |who: &Person| format!("/users/{}/host-scope", who.actor.user_id);
     let wanted = json!({"group_ids": [web]});
     let set = async |by: &Person, of: &Person, body: Value| send(&app, by, "PUT", &path(of), body).await;
-    assert_eq!(set(&admin, &second, wanted.clone()).await.expect(422)["fields"][0]["code"], "role_not_scopable");
+    assert_eq!(
+        set(&admin, &second, wanted.clone()).await.expect(422)["fields"][0]["code"],
+        "role_not_scopable"
+    );
     assert_eq!(set(&engineer, &engineer, json!({"group_ids": []})).await.code(403), "forbidden");
     assert_eq!(set(&admin, &admin, json!({"group_ids": []})).await.code(409), "cannot_change_self");
     assert_eq!(set(&admin, &engineer, json!({"group_ids": [new_id()]})).await.code(422), "validation_failed");
-    assert_eq!(set(&admin, &engineer, json!({"group_ids": [], "org_id": new_id()})).await.code(422), "unknown_field");
+    assert_eq!(
+        set(&admin, &engineer, json!({"group_ids": [], "org_id": new_id()})).await.code(422),
+        "unknown_field"
+    );
     set(&admin, &engineer, wanted.clone()).await.expect(200);
     assert_eq!(app.audited(&engineer.actor.user_id.to_string()).await, ["user.scope_changed"]);
     let other = a_organisation(app.pool()).await;

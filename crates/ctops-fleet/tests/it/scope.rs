@@ -73,7 +73,10 @@ impl Fixture {
 }
 
 /// Every operation about one host, with a body where it wants one.
-fn operations(host: &TestHost, (container, query, run): (Uuid, Uuid, Uuid)) -> Vec<(&'static str, String, Option<Value>)> {
+fn operations(
+    host: &TestHost,
+    (container, query, run): (Uuid, Uuid, Uuid),
+) -> Vec<(&'static str, String, Option<Value>)> {
     let (host_id, agent) = (host.id, host.agent_id.clone().unwrap());
     let metrics = "range=1h&metrics=cpu";
     let mut all: Vec<(&'static str, String, Option<Value>)> = [
@@ -106,7 +109,11 @@ fn operations(host: &TestHost, (container, query, run): (Uuid, Uuid, Uuid)) -> V
     let queried = json!({"kind": "list_ports"});
     all.push(("POST", format!("/hosts/{host_id}/queries"), Some(queried)));
     all.push(("POST", format!("/hosts/{host_id}/scans"), None));
-    all.push(("PUT", format!("/hosts/{host_id}/settings/containers"), Some(json!({"enabled": null, "retention_days": null}))));
+    all.push((
+        "PUT",
+        format!("/hosts/{host_id}/settings/containers"),
+        Some(json!({"enabled": null, "retention_days": null})),
+    ));
     all
 }
 
@@ -115,7 +122,8 @@ fn operations(host: &TestHost, (container, query, run): (Uuid, Uuid, Uuid)) -> V
 #[tokio::test]
 async fn every_route_of_a_host_answers_in_scope_and_is_not_found_beyond() {
     let f = Fixture::new(Role::Engineer).await;
-    let foreign_org: Uuid = f.app.value("SELECT org_id FROM hosts WHERE id = $1::uuid", &f.foreign.id.to_string()).await;
+    let foreign_org: Uuid =
+        f.app.value("SELECT org_id FROM hosts WHERE id = $1::uuid", &f.foreign.id.to_string()).await;
     let mut wrong = Vec::new();
     for (host, org) in [(&f.inside, f.app.org), (&f.outside, f.app.org), (&f.foreign, foreign_org)] {
         let belongings = f.belongings(host, org).await;
@@ -126,7 +134,10 @@ async fn every_route_of_a_host_answers_in_scope_and_is_not_found_beyond() {
             let right = sees(host.id == f.inside.id, limited) || (limited == 403 && method != "GET");
             let admin = f.status(&f.admin, method, &path, body.as_ref()).await;
             if !right || !sees(org == f.app.org, admin) {
-                wrong.push(format!("{} {method} {path}: limited {limited}, administrator {admin}", host.hostname));
+                wrong.push(format!(
+                    "{} {method} {path}: limited {limited}, administrator {admin}",
+                    host.hostname
+                ));
             }
         }
     }
@@ -140,7 +151,12 @@ async fn lists_and_counts_hold_hosts_in_scope_only() {
     let f = Fixture::new(Role::ReadOnly).await;
     let names = async |who: &Person, path: &str| -> BTreeSet<String> {
         let body = f.app.get(who, path).await.expect(200);
-        body["items"].as_array().unwrap().iter().map(|row| row["hostname"].as_str().unwrap().to_owned()).collect()
+        body["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["hostname"].as_str().unwrap().to_owned())
+            .collect()
     };
     for path in ["/hosts", "/hosts?search=side", "/hosts?sort=-cpu", "/agents"] {
         assert_eq!(names(&f.limited, path).await, BTreeSet::from(["inside".to_owned()]), "{path}");
@@ -152,11 +168,16 @@ async fn lists_and_counts_hold_hosts_in_scope_only() {
         assert_eq!(f.app.get(who, "/agents").await.expect(200)["total"], count);
         assert_eq!(f.app.get(who, "/hosts/summary").await.expect(200)["total"], count);
         let facets = f.app.get(who, "/hosts/facets").await.expect(200);
-        let counted: i64 = facets["os"].as_array().unwrap().iter().map(|os| os["count"].as_i64().unwrap()).sum();
+        let counted: i64 =
+            facets["os"].as_array().unwrap().iter().map(|os| os["count"].as_i64().unwrap()).sum();
         assert_eq!(counted, count);
     }
     let nothing = f.app.person_limited_to(Role::ReadOnly, HostScope::limited([])).await;
-    assert_eq!(f.app.get(&nothing, "/hosts").await.expect(200)["total"], 0, "no set is no host, not every host");
+    assert_eq!(
+        f.app.get(&nothing, "/hosts").await.expect(200)["total"],
+        0,
+        "no set is no host, not every host"
+    );
 }
 
 /// Spec: host-groups 17
@@ -174,7 +195,11 @@ async fn a_run_with_hosts_beyond_the_scope_shows_the_others_and_cannot_be_cancel
     .execute(f.app.pool())
     .await
     .unwrap();
-    sqlx::query("UPDATE task_runs SET created_by = $1").bind(f.limited.actor.user_id).execute(f.app.pool()).await.unwrap();
+    sqlx::query("UPDATE task_runs SET created_by = $1")
+        .bind(f.limited.actor.user_id)
+        .execute(f.app.pool())
+        .await
+        .unwrap();
     let shown = f.app.get(&f.limited, &format!("/task-runs/{run}")).await.expect(200);
     assert_eq!(shown["hosts"].as_array().unwrap().len(), 1);
     let path = format!("/task-runs/{run}/cancel");

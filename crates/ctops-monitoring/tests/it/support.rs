@@ -14,19 +14,17 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use chrono::TimeDelta;
 use ctops_base::{Clock, Problem, Role};
 use ctops_crypto::seal::InstallKey;
+use ctops_egress::{Egress, EgressOptions};
 use ctops_monitoring::Deps;
 use ctops_monitoring::checks::{CheckEvents, CheckRuns, CheckWork, PruneResults};
 use ctops_pg::Pool;
 use ctops_proto::agent::HeartbeatResponse;
 use ctops_proto::queue::{AgentEvent, CheckResult};
-use ctops_egress::{Egress, EgressOptions};
 use ctops_slice::actor::Authenticator;
 use ctops_slice::events::EventHub;
 use ctops_slice::licence::{GivenEntitlements, Tier};
 use ctops_slice::state::Installation;
-use ctops_slice::{
-    Actor, AgentEvents, AgentWork, AppState, Capabilities, ConnectedAgent, Credential, Job,
-};
+use ctops_slice::{Actor, AgentEvents, AgentWork, AppState, Capabilities, ConnectedAgent, Credential, Job};
 use ctops_testkit::{TestDb, TestHost, a_clock, a_organisation, a_user};
 use serde_json::Value;
 use tower::ServiceExt;

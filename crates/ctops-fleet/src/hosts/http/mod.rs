@@ -20,9 +20,7 @@ mod shapes;
 pub(super) use shapes::HostUpdated;
 pub(crate) use shapes::{HostItem, HostListParams};
 
-use self::shapes::{
-    FacetsBody, HostBody, SampleParams, SamplesBody, SummaryBody, TopicParams,
-};
+use self::shapes::{FacetsBody, HostBody, SampleParams, SamplesBody, SummaryBody, TopicParams};
 use super::model::{HostQuery, parse_minutes};
 use super::{service, watch};
 

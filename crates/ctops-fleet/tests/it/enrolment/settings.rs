@@ -26,7 +26,10 @@ async fn policy_when_never_set_is_adopt_and_changes_for_one_organisation() {
         "nothing named"
     );
     assert_eq!(app.get(&stranger, PATH).await.expect(200)["reenrolment_policy"], "adopt");
-    assert_eq!(app.audited(&app.org.to_string()).await, ["settings.enrolment.changed", "settings.enrolment.changed"]);
+    assert_eq!(
+        app.audited(&app.org.to_string()).await,
+        ["settings.enrolment.changed", "settings.enrolment.changed"]
+    );
 }
 
 #[tokio::test]
