@@ -137,8 +137,15 @@ impl Site {
                 self.server.start().await;
             }
             Fault::KillBackend => {
-                let backends = children_of(self.database());
+                let backends = backends_of(self.database());
                 signal(backends[dice.random_range(0..backends.len())], Signal::SIGKILL);
+                // The database ends all others as well and recovers. A fault that met it there would be a second one.
+                wait_until(RECOVERY_LIMIT, || async {
+                    let now = backends_of(self.database());
+                    !now.is_empty() && !backends.iter().any(|backend| now.contains(backend))
+                })
+                .await;
+                wait_until(RECOVERY_LIMIT, || all_back(&self.fleet, PLAN.agents)).await;
             }
             Fault::StopDatabase(pause) => {
                 let main = self.database();
@@ -188,6 +195,15 @@ fn signal(pid: Pid, signal: Signal) {
 fn children_of(pid: Pid) -> Vec<Pid> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
     text.split_whitespace().map(|child| Pid::from_raw(child.parse().unwrap())).collect()
+}
+
+/// Without the process that writes the log: the others go on without it until there is a new one.
+fn backends_of(database: Pid) -> Vec<Pid> {
+    let writes_log = |pid: &Pid| {
+        let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        words.windows(6).any(|word| word == b"logger")
+    };
+    children_of(database).into_iter().filter(|pid| !writes_log(pid)).collect()
 }
 
 fn number(variable: &str) -> Option<u64> {
