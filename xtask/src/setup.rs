@@ -88,7 +88,8 @@ fn install_test_provider() -> Result<()> {
     }
     let node = node_dir().context("Node.js is missing")?;
     let npm = node.join("npm").to_string_lossy().into_owned();
-    let mut install = command(&folder, &npm, &["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]);
+    let mut install =
+        command(&folder, &npm, &["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]);
     run(install.env("PATH", with_node()))?;
     std::fs::write(stamp, lock).context("marking the test provider as installed")
 }

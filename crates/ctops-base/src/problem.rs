@@ -47,7 +47,7 @@ pub struct Problem {
     code: &'static str,
     detail: String,
     fields: Vec<FieldProblem>,
-    members: Vec<(&'static str, String)>,
+    members: Box<[(&'static str, String)]>,
     retry_after_s: Option<u64>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -60,7 +60,7 @@ impl Problem {
             code,
             detail: detail.into(),
             fields: Vec::new(),
-            members: Vec::new(),
+            members: Box::default(),
             retry_after_s: None,
             source: None,
         }
@@ -152,7 +152,9 @@ impl Problem {
     /// The same problem with a member of its own in the answer (RFC 9457 section 3.2). Never a secret.
     #[must_use]
     pub fn with_member(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.members.push((name, value.into()));
+        let mut members = std::mem::take(&mut self.members).into_vec();
+        members.push((name, value.into()));
+        self.members = members.into_boxed_slice();
         self
     }
 

@@ -115,7 +115,7 @@ fn write_escaped(text: &mut String, bytes: &[u8]) {
     for byte in bytes {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'@' => {
-                text.push(char::from(*byte))
+                text.push(char::from(*byte));
             }
             // Writing to a string does not fail.
             _ => drop(write!(text, "\\{byte:02x}")),

@@ -71,7 +71,7 @@ fn kind_of_v6(address: Ipv6Addr) -> AddressKind {
     }
     match segments {
         // Site-local addresses (fec0::/10) are deprecated by RFC 3879, ORCHIDs name no host.
-        [0xfe80..=0xfebf | 0xfec0..=0xfeff | 0xff00..=0xffff, ..]
+        [0xfe80..=0xffff, ..]
         | [0x2001, 0xdb8, ..]
         | [0x3fff, 0..=0x0fff, ..]
         | [0x2001, 2, 0, ..]

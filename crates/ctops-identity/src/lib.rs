@@ -13,6 +13,7 @@
 //! | [`users`] | people, their roles and states; the only way memberships are written | `memberships`, `membership_changes` |
 //! | [`teams`] | teams, their members and host groups, scoping | `teams`, `team_members`, `team_host_groups` |
 //! | [`invitations`] | how people become members by a link | `invitations`, `user_host_scopes` |
+//! | [`recovery`] | new passwords, by the old one or by a link | `password_resets`, `users.password_hash` |
 //! | [`external`] | identities of directories and identity providers | `external_identities`, `link_confirmations` |
 //!
 //! [`accounts`] reads people and organisations for everybody; [`passwords`] holds the password rule and the hashing.
@@ -35,6 +36,7 @@ pub mod organisations;
 pub mod passkeys;
 pub mod passwords;
 pub mod reauthentication;
+pub mod recovery;
 pub mod roles;
 pub mod second_factor;
 pub mod sessions;
@@ -79,6 +81,7 @@ pub fn slices(deps: Deps) -> Vec<Slice> {
         external: deps.reauthenticate.into(),
     };
     let invitations = invitations::slice(deps.passwords.clone());
+    let recovery = recovery::slice(&deps.passwords);
     let sign_in = sign_in::SignInDeps { passwords: deps.passwords, declared: declared.clone() };
     vec![
         roles::slice(&declared),
@@ -94,5 +97,6 @@ pub fn slices(deps: Deps) -> Vec<Slice> {
         users::slice(),
         teams::slice(),
         invitations,
+        recovery,
     ]
 }

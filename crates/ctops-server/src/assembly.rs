@@ -15,8 +15,8 @@ use ctops_licensing::Licensing;
 use ctops_pg::notify::Notifications;
 use ctops_proto::release::{BUILT_IN_KEY, parse_key};
 use ctops_slice::AppState;
-use ctops_slice::events::EventHub;
 use ctops_slice::Entitlements;
+use ctops_slice::events::EventHub;
 use ctops_slice::state::Installation;
 use ctops_telemetry::{MetricsPage, init_metrics};
 
@@ -33,8 +33,7 @@ use crate::tls::ShownCertificate;
 use crate::web_pin::WebPin;
 
 /// Channels of the database that this process listens on.
-const CHANNELS: [&str; 3] =
-    [ctops_pg::notify::AGENTS, ctops_pg::notify::CHANGES, ctops_pg::notify::LICENCES];
+const CHANNELS: [&str; 3] = [ctops_pg::notify::AGENTS, ctops_pg::notify::CHANGES, ctops_pg::notify::LICENCES];
 
 /// The parts, not running yet.
 pub struct Assembly {
@@ -85,22 +84,12 @@ impl Assembly {
         }
         let parts = (present, Arc::clone(&installation), Arc::clone(&pin));
         let certificates = listeners(settings, role, sources, parts, &trust, &clock)?;
-        let seal =
-            Arc::new(InstallKey::from_base64(&key.to_base64()).context("reading the install key")?);
-        let verifiers = licence_verifiers(settings).context("reading the key that licences are verified with")?;
+        let seal = Arc::new(InstallKey::from_base64(&key.to_base64()).context("reading the install key")?);
+        let verifiers =
+            licence_verifiers(settings).context("reading the key that licences are verified with")?;
         let licensing = Licensing::new(pool.clone(), clock.clone(), Arc::clone(&seal), verifiers);
         let entitlements: Arc<dyn Entitlements> = Arc::new(licensing.clone());
-        let agents = AgentDeps {
-            pool: pool.clone(),
-            clock: clock.clone(),
-            trust,
-            limits: RegisterLimits {
-                per_source: limit(settings, "CT_OPS_REGISTER_PER_SOURCE"),
-                per_source_and_token: limit(settings, "CT_OPS_REGISTER_PER_TOKEN"),
-            },
-            releases: releases(settings)?,
-            entitlements: Arc::clone(&entitlements),
-        };
+        let agents = agent_deps(settings, storage, trust, &clock, &entitlements)?;
         let egress = Egress::new(pool.clone(), egress_options(settings));
         let mut composition = Composition::new(Parts {
             pool: pool.clone(),
@@ -141,6 +130,27 @@ impl Assembly {
         };
         Ok(Self { metrics, notifications, certificates, agents, composition, licensing, state, queue })
     }
+}
+
+/// What registration and certificates need.
+fn agent_deps(
+    settings: &Settings,
+    storage: &Storage,
+    trust: Arc<AgentTrust>,
+    clock: &Clock,
+    entitlements: &Arc<dyn Entitlements>,
+) -> Result<AgentDeps> {
+    Ok(AgentDeps {
+        pool: storage.pool.clone(),
+        clock: clock.clone(),
+        trust,
+        limits: RegisterLimits {
+            per_source: limit(settings, "CT_OPS_REGISTER_PER_SOURCE"),
+            per_source_and_token: limit(settings, "CT_OPS_REGISTER_PER_TOKEN"),
+        },
+        releases: releases(settings)?,
+        entitlements: Arc::clone(entitlements),
+    })
 }
 
 fn settings_parts(settings: &Settings, metrics: &MetricsPage) -> SettingsParts {

@@ -85,9 +85,7 @@ pub fn run_offline(command: &AuditCommand) -> Result<()> {
 fn about_file(report: &FileReport, json_lines: bool, key_given: bool) -> String {
     let mut text = match report.signed {
         Some(true) if key_given => "the signature is right\n".to_owned(),
-        Some(true) => {
-            "the signature fits the file; give --public-key to check whose it is\n".to_owned()
-        }
+        Some(true) => "the signature fits the file; give --public-key to check whose it is\n".to_owned(),
         Some(false) => "the signature is WRONG\n".to_owned(),
         None => "no signature was given\n".to_owned(),
     };

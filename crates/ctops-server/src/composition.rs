@@ -11,10 +11,10 @@ use ctops_fleet::bulk_delete::AdminKey;
 use ctops_identity::passwords::Passwords;
 use ctops_licensing::Licensing;
 use ctops_pg::Pool;
-use ctops_slice::agents::EventsConsumer;
-use ctops_slice::licence::Entitlements;
 use ctops_settings::mail::EnvironmentRelay;
 use ctops_settings::system::ServerFacts;
+use ctops_slice::agents::EventsConsumer;
+use ctops_slice::licence::Entitlements;
 use ctops_slice::settings::Overrides;
 use ctops_slice::slice::OperationInfo;
 use ctops_slice::state::Installation;
@@ -119,7 +119,14 @@ impl Composition {
         let of_slices = slices.iter().flat_map(|s| s.declared_permissions().iter().copied());
         let others = ctops_settings::PERMISSIONS.into_iter().chain([&dead_letters::SYSTEM_DEAD_LETTERS]);
         let other_permissions = of_slices.chain(others).collect();
-        let settings = settings_deps(&parts.pool, &parts.clock, &parts.install_key, &parts.egress, &parts.installation, parts.settings);
+        let settings = settings_deps(
+            &parts.pool,
+            &parts.clock,
+            &parts.install_key,
+            &parts.egress,
+            &parts.installation,
+            parts.settings,
+        );
         let (pool, clock) = (parts.pool.clone(), parts.clock.clone());
         slices.extend(ctops_identity::slices(ctops_identity::Deps {
             pool: parts.pool,
@@ -127,7 +134,10 @@ impl Composition {
             installation: parts.installation,
             passwords: Passwords::new(),
             other_permissions,
-            reauthenticate: ctops_federation::reauthentication().into_iter().chain([directory.reauthenticate]).collect(),
+            reauthenticate: ctops_federation::reauthentication()
+                .into_iter()
+                .chain([directory.reauthenticate])
+                .collect(),
         }));
         let pages: Vec<_> = slices.iter().flat_map(|slice| slice.settings_pages().iter().copied()).collect();
         slices.extend(ctops_settings::slices(&settings, pages));

@@ -109,10 +109,13 @@ impl ServerFacts for ProcessFacts {
                 waiting: value.max(0.0) as u64,
             })
         });
-        let certificates = gauges(&page, measure::CERTIFICATE_ENDS).into_iter().filter_map(|(labels, ends)| {
-            let name = ["web", "ingest"].into_iter().find(|name| label(&labels, "listener").as_deref() == Some(name))?;
-            Some(CertificateFact { name, not_after: DateTime::from_timestamp(ends as i64, 0)? })
-        });
+        let certificates =
+            gauges(&page, measure::CERTIFICATE_ENDS).into_iter().filter_map(|(labels, ends)| {
+                let name = ["web", "ingest"]
+                    .into_iter()
+                    .find(|name| label(&labels, "listener").as_deref() == Some(name))?;
+                Some(CertificateFact { name, not_after: DateTime::from_timestamp(ends as i64, 0)? })
+            });
         let volume = nix::sys::statvfs::statvfs(&self.state_dir).ok().map(|space| VolumeFact {
             name: "state",
             total_bytes: space.blocks() * space.fragment_size(),
@@ -163,7 +166,8 @@ mod tests {
         let none = overrides(&settings(&[]));
         assert!(none.of("authentication", "session_max_days").is_none());
         assert_eq!(none.of("authentication", "require_email_verification").unwrap().value, json!(true));
-        let some = overrides(&settings(&[("CT_OPS_SESSION_LIFETIME", "36h"), ("CT_OPS_SESSION_IDLE", "15m")]));
+        let some =
+            overrides(&settings(&[("CT_OPS_SESSION_LIFETIME", "36h"), ("CT_OPS_SESSION_IDLE", "15m")]));
         let fixed = some.of("authentication", "session_max_days").unwrap();
         assert_eq!((fixed.env.as_str(), &fixed.value), ("CT_OPS_SESSION_LIFETIME", &json!(2)));
         assert_eq!(some.of("authentication", "session_idle_hours").unwrap().value, json!(1));

@@ -15,12 +15,7 @@ use crate::measure;
 pub const LEASE_NAME: &str = "jobs";
 
 /// Runs until `shutdown`: waits to become the leader, runs the jobs while it is, and gives the lease up in the end.
-pub async fn run(
-    jobs: Vec<Arc<dyn Job>>,
-    candidate: Candidate,
-    runs: RunLog,
-    shutdown: CancellationToken,
-) {
+pub async fn run(jobs: Vec<Arc<dyn Job>>, candidate: Candidate, runs: RunLog, shutdown: CancellationToken) {
     metrics::gauge!(measure::LEADER).set(0.0);
     while let Some(until) = shutdown.run_until_cancelled(win(&candidate)).await {
         tracing::info!("this process runs the periodic jobs from now on");

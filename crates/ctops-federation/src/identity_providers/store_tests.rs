@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::IDENTITY_PROVIDERS_WRITE;
 use super::model::{Protocol, Provider, RoleRule};
-use super::settings::{OidcSettings, SamlSettings};
+use super::settings::OidcSettings;
 use super::store::{
     count, delete, enabled_saml, find, find_enabled, insert, list, lock, serves_super_admin, update,
 };
@@ -106,7 +106,7 @@ async fn change_and_deletion_count_and_a_deleted_provider_keeps_no_secret() {
 async fn provider_that_a_super_admin_comes_through_is_recognised() {
     let db = TestDb::new().await;
     let org = a_organisation(db.pool()).await;
-    let (written, saml) = (oidc(org), provider(org, Protocol::Saml(Box::new(SamlSettings::default()))));
+    let (written, saml) = (oidc(org), provider(org, Protocol::Saml(Box::default())));
     add(&db, &written).await;
     add(&db, &saml).await;
     assert_eq!(enabled_saml(db.pool()).await.unwrap()[0].id, saml.id);

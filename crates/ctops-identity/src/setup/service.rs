@@ -129,9 +129,6 @@ pub(super) async fn set_up(
     sessions::start(state, new).await
 }
 
-/// Judges the set-up code and writes down a wrong one, in a transaction of its own so that the count stays when the
-/// request is refused.
-
 /// Directories to sign in with: id, name.
 pub(super) async fn offered_directories(state: &AppState) -> Result<Vec<(Uuid, String)>, Problem> {
     store::offered_directories(&state.pool).await.map_err(Problem::internal)
@@ -157,6 +154,8 @@ pub(super) async fn offered_providers(state: &AppState) -> Result<Vec<(String, U
     Ok(offered)
 }
 
+/// Judges the set-up code and writes down a wrong one, in a transaction of its own so that the count stays when the
+/// request is refused.
 async fn check_code(state: &AppState, given: Option<&Secret>, ip: IpAddr) -> Result<(), Problem> {
     let now = state.clock.now();
     let mut tx = state.pool.begin().await.map_err(Problem::internal)?;

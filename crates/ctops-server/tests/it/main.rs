@@ -8,7 +8,7 @@ mod dead_letters;
 mod errors;
 mod matrix;
 mod metrics;
-mod objects;
 #[cfg(feature = "kafka")]
 mod migrate_profile;
+mod objects;
 mod surface;

@@ -64,6 +64,8 @@ async fn public_operations_are_the_known_few() {
         "GET /agent/ca.pem",
         "GET /agent/install.sh",
         "GET /agent/manifest",
+        // Whoever has forgotten a password cannot sign in; what the link proves is the mailbox.
+        "POST /auth/forgot-password",
         // Sign-in with the account of a directory.
         "POST /auth/ldap/login",
         "POST /auth/login",
@@ -79,6 +81,7 @@ async fn public_operations_are_the_known_few() {
         "GET /auth/oidc/{id}/start",
         "POST /auth/passkey",
         "POST /auth/passkey/options",
+        "POST /auth/reset-password",
         "POST /auth/saml/{id}/acs",
         "GET /auth/saml/{id}/finish",
         "GET /auth/saml/{id}/metadata",

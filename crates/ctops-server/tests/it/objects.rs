@@ -39,7 +39,12 @@ impl Object {
     pub(crate) fn is_scoped(self) -> bool {
         matches!(
             self,
-            Object::Agent | Object::Check | Object::Container | Object::Host | Object::HostGroup | Object::TaskRun
+            Object::Agent
+                | Object::Check
+                | Object::Container
+                | Object::Host
+                | Object::HostGroup
+                | Object::TaskRun
         )
     }
 
@@ -227,7 +232,8 @@ async fn things_of_another_organisation_or_out_of_scope_are_not_found() {
     let pool = app.db.pool();
     let (ours, theirs) = (a_organisation(pool).await, a_organisation(pool).await);
     let things = Things::new(pool, ours).await;
-    let (admin, stranger) = (app.session(ours, Role::SuperAdmin).await, app.session(theirs, Role::SuperAdmin).await);
+    let (admin, stranger) =
+        (app.session(ours, Role::SuperAdmin).await, app.session(theirs, Role::SuperAdmin).await);
     let limited = app.session(ours, Role::Engineer).await;
     let elsewhere = new_id();
     for statement in [
@@ -267,7 +273,9 @@ async fn things_of_another_organisation_or_out_of_scope_are_not_found() {
         }
         if object.is_scoped() {
             let status = app.status(&operation.method, &address, Some(&limited)).await;
-            if !is_hidden(status) && !matches!(status, StatusCode::FORBIDDEN | StatusCode::UNPROCESSABLE_ENTITY) {
+            if !is_hidden(status)
+                && !matches!(status, StatusCode::FORBIDDEN | StatusCode::UNPROCESSABLE_ENTITY)
+            {
                 blame("somebody limited to other hosts", status);
             }
         }
