@@ -12,6 +12,7 @@ mod other_sessions;
 mod passkeys;
 mod people;
 mod reauthentication;
+mod recovery;
 mod roles;
 mod second_factor;
 mod secrecy;
