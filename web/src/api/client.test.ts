@@ -68,6 +68,13 @@ describe('problems', () => {
     expect(await problemOf(api.get('/hosts'))).toMatchObject({ code: 'unreadable_answer' });
   });
 
+  it('an_empty_answer_is_read_only_when_the_request_was_accepted_for_later', async () => {
+    vi.stubGlobal('fetch', async () => new Response(null, { status: 202 }));
+    expect(await api.post('/auth/forgot-password')).toBeUndefined();
+    vi.stubGlobal('fetch', async () => new Response('', { status: 200 }));
+    expect(await problemOf(api.get('/hosts'))).toMatchObject({ code: 'unreadable_answer' });
+  });
+
   it.each([
     [0.2, '1 second'],
     [42, '42 seconds'],

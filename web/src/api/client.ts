@@ -66,7 +66,9 @@ async function request<T>(method: Method, path: string, options: RequestOptions 
     return undefined as T;
   }
   try {
-    return (await response.json()) as T;
+    const text = await response.text();
+    // What was only accepted may have nothing to tell yet.
+    return (response.status === 202 && text === '' ? undefined : JSON.parse(text)) as T;
   } catch {
     throw new ApiProblem({
       status: response.status,

@@ -9,6 +9,7 @@ import { ldapConfigurations } from '@/features/ldap-configurations';
 import { licence } from '@/features/licence';
 import { organisation } from '@/features/organisation';
 import { people } from '@/features/people';
+import { recovery } from '@/features/recovery';
 import { security } from '@/features/security';
 import { sessions } from '@/features/sessions';
 import { settings } from '@/features/settings';
@@ -22,6 +23,7 @@ export const features = [
   sessions,
   audit,
   security,
+  recovery,
   apiKeys,
   licence,
   settings,

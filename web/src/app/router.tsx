@@ -2,6 +2,7 @@ import type { QueryClient } from '@tanstack/react-query';
 import { createRoute, createRouter, type RouterHistory, redirect } from '@tanstack/react-router';
 import { invitationRoute } from '@/features/invitation';
 import { linkAccountRoute } from '@/features/link-account';
+import { forgotPasswordRoute, resetPasswordRoute } from '@/features/recovery';
 import { setupRoute } from '@/features/setup';
 import { signInRoute } from '@/features/sign-in';
 import { CrashPage } from './CrashPage';
@@ -25,6 +26,8 @@ const routeTree = rootRoute.addChildren([
   signInRoute,
   invitationRoute,
   linkAccountRoute,
+  forgotPasswordRoute,
+  resetPasswordRoute,
   signedInRoute.addChildren(features.flatMap((feature): FeatureRoute[] => [...feature.routes])),
 ]);
 

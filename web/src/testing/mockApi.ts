@@ -133,6 +133,9 @@ export interface Endpoints extends DirectoryEndpoints, PeopleEndpoints {
   'GET /auth/methods': AuthMethods;
   'POST /setup': Me;
   'POST /auth/login': SignInAnswer;
+  'POST /auth/forgot-password': undefined;
+  'POST /auth/reset-password': undefined;
+  'PUT /me/password': undefined;
   'GET /auth/mfa': SecondStep;
   'POST /auth/mfa/verify': SignInAnswer;
   'POST /auth/mfa/passkey/options': PasskeyChallenge;

@@ -1,6 +1,7 @@
-import { Button, Divider, PasswordInput, Stack, TextInput } from '@mantine/core';
+import { Anchor, Button, Divider, PasswordInput, Stack, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useMutation } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
 import { KeyRound } from 'lucide-react';
 import { api } from '@/api/client';
 import { passkeysSupported, signWithPasskey } from '@/api/passkeys';
@@ -10,13 +11,14 @@ import { Banner } from '@/ui/Banner';
 import { errorText } from '@/ui/Notice';
 
 interface FirstStepProps {
-  notice: 'session_ended' | 'step_ended' | undefined;
+  notice: keyof typeof NOTICES | undefined;
   onAnswer: (answer: SignInAnswer) => void;
 }
 
 const NOTICES = {
   session_ended: 'Your session has ended. Sign in again to continue.',
   step_ended: 'That took too long, or there were too many wrong codes. Sign in again.',
+  password_reset: 'Your new password is set. Sign in with it.',
 };
 
 async function withPasskey(): Promise<SignInAnswer> {
@@ -64,6 +66,9 @@ export function FirstStep({ notice, onAnswer }: FirstStepProps) {
           </Button>
         </Stack>
       </form>
+      <Anchor component={Link} to="/forgot-password" size="sm">
+        Forgotten your password?
+      </Anchor>
       {passkeysSupported() && (
         <Stack gap="sm">
           <Divider label="or" />

@@ -14,7 +14,7 @@ import { ssoErrorText } from './ssoError';
 
 /** Sign-in: a first factor, and a second one for those who have one. */
 export function SignInPage() {
-  const { session, step, sso_error, redirect } = signInRoute.useSearch();
+  const { session, notice, step, sso_error, redirect } = signInRoute.useSearch();
   const client = useQueryClient();
   const router = useRouter();
   const [second, setSecond] = useState(step === 'second_factor');
@@ -40,7 +40,7 @@ export function SignInPage() {
     <CentredPage title="Sign in">
       {sso_error !== undefined && !ended && <Banner tone="bad">{ssoErrorText(sso_error)}</Banner>}
       <FirstStep
-        notice={ended ? 'step_ended' : session === 'expired' ? 'session_ended' : undefined}
+        notice={ended ? 'step_ended' : session === 'expired' ? 'session_ended' : notice}
         onAnswer={goOn}
       />
       <DirectorySignIn onAnswer={goOn} />
