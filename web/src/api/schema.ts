@@ -157,7 +157,12 @@ export type Role = 'super_admin' | 'org_admin' | 'engineer' | 'read_only';
 export type MemberState = 'pending' | 'active' | 'deactivated' | 'removed';
 export type User = With<
   Written<Schemas['User']>,
-  { state: MemberState; roles: Role[]; displayed_role: Role | null; roles_from: 'people' | 'provider' }
+  {
+    state: MemberState;
+    roles: Role[];
+    displayed_role: Role | null;
+    roles_from: 'people' | 'provider';
+  }
 >;
 export type UserChange = Written<Schemas['UserChange']>;
 export type UserPatchRequest = Schemas['UserPatch'];

@@ -209,6 +209,7 @@ export function aSession(more: Partial<SessionRow> = {}): SessionRow {
     id: 's1',
     current: true,
     method: 'password',
+    second_factor: false,
     ip: '192.0.2.77',
     user_agent: 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
     created_at: ago(3_700),

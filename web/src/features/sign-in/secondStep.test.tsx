@@ -8,6 +8,9 @@ import { renderApp } from '@/testing/renderApp';
 
 const SIGNED_OUT = new Refusal(401, 'unauthenticated');
 
+/** The server's options are opaque to the page. */
+const CEREMONY = { ceremony: 'c1', options: { publicKey: {} } as never };
+
 function waiting(methods: SecondFactorMethod[] = ['totp', 'recovery_code']): Answers {
   const step = { methods, expires_at: ago(-600) };
   return {
@@ -90,7 +93,7 @@ describe('second step', () => {
     const get = stubPasskeys();
     const { api, user, address } = renderApp('/login?redirect=%2Fhosts', {
       ...waiting(['passkey']),
-      'POST /auth/mfa/passkey/options': { ceremony: 'c1', options: { publicKey: {} } },
+      'POST /auth/mfa/passkey/options': CEREMONY,
       'POST /auth/mfa/passkey': { status: 'signed_in', me: aMe() },
     });
     await signIn(user);
@@ -109,7 +112,7 @@ describe('sign-in with a passkey', () => {
     stubPasskeys();
     const { user, address } = renderApp('/login', {
       'GET /me': SIGNED_OUT,
-      'POST /auth/passkey/options': { ceremony: 'c1', options: { publicKey: {} } },
+      'POST /auth/passkey/options': CEREMONY,
       'POST /auth/passkey': { status: 'signed_in', me: aMe() },
     });
     await user.click(await screen.findByRole('button', { name: 'Sign in with a passkey' }));
@@ -120,7 +123,7 @@ describe('sign-in with a passkey', () => {
     stubPasskeys().mockRejectedValue(new DOMException('no', 'NotAllowedError'));
     const { api, user } = renderApp('/login', {
       'GET /me': SIGNED_OUT,
-      'POST /auth/passkey/options': { ceremony: 'c1', options: { publicKey: {} } },
+      'POST /auth/passkey/options': CEREMONY,
     });
     await user.click(await screen.findByRole('button', { name: 'Sign in with a passkey' }));
     expect(await screen.findByRole('alert')).toHaveTextContent('The passkey was not used.');
