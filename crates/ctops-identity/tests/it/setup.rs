@@ -44,7 +44,7 @@ async fn auth_methods_before_and_after_set_up_say_what_is_needed() {
     app.send(post("/setup", set_up_body())).await.browser();
     assert_eq!(needs().await, (false, false));
     let body = app.send(get("/auth/methods")).await.body;
-    assert_eq!(body["methods"], json!([{ "kind": "password" }]));
+    assert_eq!(body["methods"], json!([{ "kind": "password", "id": null, "name": null }]));
     assert_eq!(body["email_verification_required"], json!(true));
 }
 

@@ -33,7 +33,10 @@ async fn every_operation_refuses_whoever_lacks_its_access() {
         let path = filled(&operation.path);
         let mut expect = |who: &str, status: StatusCode, allowed: bool| {
             let refused = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
-            if refused == allowed || status.is_server_error() {
+            // Without an address to fetch it from, the revocation list cannot be refreshed.
+            let says_so =
+                status == StatusCode::SERVICE_UNAVAILABLE && operation.path == "/licence/revocations/refresh";
+            if refused == allowed || (status.is_server_error() && !says_so) {
                 wrong.push(format!("{} {} as {who}: {status}", operation.method, operation.path));
             }
         };
