@@ -1,5 +1,6 @@
 //! A day, and then some months, of one agent: our agent and our ingest with one injected clock.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -133,10 +134,27 @@ impl World {
 
     /// Every report that was acknowledged is a row: ingest acknowledges what is on the queue, and nothing on it is missing.
     async fn nothing_is_lost(&self) {
-        let samples =
-            async || self.node.queue.reports(0).await.iter().filter(|report| report.is_sample).count();
-        wait_until(SOON, async || self.samples().await == samples().await).await;
+        // The agent may go on reporting meanwhile, so what is compared is what was on the queue at one moment.
+        let sent = self.sent().await;
+        wait_until(SOON, async || sent.is_subset(&self.stored().await)).await;
         self.until("SELECT count(*)::text FROM dead_letters", "0").await;
+    }
+
+    /// The moments, in Unix milliseconds, of all samples on the queue: those of reports and those they carry from before.
+    async fn sent(&self) -> BTreeSet<i64> {
+        let reports = self.node.queue.reports(0).await;
+        let own = reports.iter().filter(|report| report.is_sample).map(|report| report.recorded_at_ms);
+        let late = reports.iter().flat_map(|report| &report.late_samples).map(|late| late.recorded_at_ms);
+        own.chain(late).collect()
+    }
+
+    /// The moments of all samples in the database.
+    async fn stored(&self) -> BTreeSet<i64> {
+        let moments: Vec<DateTime<Utc>> = sqlx::query_scalar("SELECT recorded_at FROM metric_samples")
+            .fetch_all(self.node.pool())
+            .await
+            .unwrap();
+        moments.iter().map(DateTime::timestamp_millis).collect()
     }
 
     async fn stop(mut self) {
