@@ -1,5 +1,6 @@
 import { Button, Group, Modal, PasswordInput, Stack, Text } from '@mantine/core';
 import { useMutation, useQuery } from '@tanstack/react-query';
+import { useLocation } from '@tanstack/react-router';
 import { KeyRound } from 'lucide-react';
 import { type FormEvent, useState } from 'react';
 import { api } from '@/api/client';
@@ -54,6 +55,8 @@ interface WaysProps {
 
 function Ways({ ways, onConfirmed, onClose }: WaysProps) {
   const [password, setPassword] = useState('');
+  // Without what stands behind the hash sign: that can be a secret of the page.
+  const here = useLocation({ select: ({ pathname, searchStr }) => pathname + searchStr });
   const check = useMutation({
     mutationFn: (typed: string) => api.post<void>('/me/reauthenticate', { password: typed }),
     onSuccess: onConfirmed,
@@ -102,7 +105,7 @@ function Ways({ ways, onConfirmed, onClose }: WaysProps) {
         </Button>
       )}
       {ways.redirect && (
-        <Button component="a" variant="default" href={ways.redirect}>
+        <Button component="a" variant="default" href={comingBack(ways.redirect, here)}>
           Sign in again at your identity provider
         </Button>
       )}
@@ -113,6 +116,11 @@ function Ways({ ways, onConfirmed, onClose }: WaysProps) {
       </Group>
     </Stack>
   );
+}
+
+/** The round trip with the page to come back to, where the action is begun again. */
+function comingBack(roundTrip: string, here: string): string {
+  return `${roundTrip}&${new URLSearchParams({ return_to: here })}`;
 }
 
 function confirmText(error: unknown): string {

@@ -86,6 +86,30 @@ describe('security page', () => {
     expect(api.to('POST /me/mfa/totp')).toHaveLength(1);
   });
 
+  it('Spec: auth 17: people_of_an_identity_provider_are_sent_there_and_come_back_to_this_page', async () => {
+    const { user } = renderApp(
+      '/account/security?from=a#secret',
+      page(NONE, {
+        'POST /me/mfa/totp': new Refusal(403, 'reauthentication_required'),
+        'GET /me/reauthentication': {
+          password: false,
+          passkey: false,
+          redirect: '/api/v1/auth/oidc/p1/start?confirm=true',
+          confirmed_until: ago(60),
+        },
+      }),
+    );
+    await user.click(await screen.findByRole('button', { name: 'Set up an app' }));
+    const confirm = await screen.findByRole('dialog', { name: 'Confirm that it is you' });
+    const way = await within(confirm).findByRole('link', { name: /Sign in again/ });
+    const target = new URL(way.getAttribute('href') ?? '', 'https://ops.example.com');
+    expect(target.pathname).toBe('/api/v1/auth/oidc/p1/start');
+    expect(target.searchParams.get('confirm')).toBe('true');
+    expect(target.searchParams.get('return_to')).toMatch(/^\/account\/security/);
+    expect(target.href).not.toContain('secret');
+    expect(within(confirm).queryByLabelText('Your password')).toBeNull();
+  });
+
   it('Spec: auth 18: whoever_must_enrol_is_led_here_from_every_page', async () => {
     const me = { ...aMe(), standing: 'must_enrol' };
     const { address } = renderApp('/hosts', { ...page(NONE), 'GET /me': me });

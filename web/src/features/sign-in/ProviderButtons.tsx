@@ -4,6 +4,9 @@ import { apiUrl } from '@/api/client';
 import type { OfferedMethod } from '@/api/identityProviders';
 import { methodsQuery } from '@/api/session';
 
+/** Ways to sign in that lead through another site; directories have a form of their own. */
+const ROUND_TRIPS = ['oidc', 'saml'];
+
 interface ProviderButtonsProps {
   /** Where to go on after sign-in. */
   redirect: string | undefined;
@@ -12,7 +15,7 @@ interface ProviderButtonsProps {
 /** One button per identity provider; a visit to it begins the round trip. */
 export function ProviderButtons({ redirect }: ProviderButtonsProps) {
   const methods: readonly OfferedMethod[] = useQuery(methodsQuery).data?.methods ?? [];
-  const offered = methods.filter((method) => method.id);
+  const offered = methods.filter((method) => ROUND_TRIPS.includes(method.kind));
   if (offered.length === 0) {
     return null;
   }

@@ -63,6 +63,15 @@ describe('sign-in with a directory', () => {
     expect(address()).toContain('/login');
   });
 
+  it('a_directory_is_offered_once_and_providers_lead_away', async () => {
+    const provider = { kind: 'saml', id: 'p1', name: 'Campus' };
+    renderApp('/login', signedOut(CORP, provider));
+    await screen.findByRole('button', { name: 'Sign in with Corp' });
+    expect(screen.queryByRole('link', { name: 'Sign in with Corp' })).toBeNull();
+    const away = screen.getByRole('link', { name: 'Sign in with Campus' });
+    expect(away).toHaveAttribute('href', expect.stringContaining('/api/v1/auth/saml/p1/start'));
+  });
+
   it('without_a_directory_nothing_is_offered', async () => {
     renderApp('/login', signedOut());
     await screen.findByRole('button', { name: 'Sign in' });
