@@ -1,14 +1,14 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { Link, useRouteContext, useRouter } from '@tanstack/react-router';
-import { LogOut, Settings } from 'lucide-react';
+import { Link, useRouteContext, useRouter, useRouterState } from '@tanstack/react-router';
+import { LogOut } from 'lucide-react';
 import { useId } from 'react';
 import { api } from '@/api/client';
 import { forgetSignIn, useMe } from '@/api/session';
 import { OrganisationSwitch } from '@/features/organisation/OrganisationSwitch';
 import { errorText } from '@/ui/Notice';
+import { ACCOUNT, areaOf, SETTINGS, useAreaGroups } from './areas';
 import classes from './Navigation.module.css';
 import type { NavEntry } from './registry';
-import { isSettings, SETTINGS_ROOT, useSettingsEntries } from './SettingsFrame';
 import { ThemeChoice } from './ThemeChoice';
 import { TierBadge } from './TierBadge';
 
@@ -19,25 +19,20 @@ interface NavigationProps {
 export function Navigation({ onNavigate }: NavigationProps) {
   const { navigation } = useRouteContext({ from: '__root__' });
   const me = useMe();
-  const entries = (section: NavEntry['section']) =>
-    navigation.filter(
+  const areas = useAreaEntries();
+  const entries = (section: NavEntry['section']): Entry[] => [
+    ...navigation.filter(
       (entry) =>
         entry.section === section &&
-        !isSettings(entry.to) &&
+        !areaOf(entry.to) &&
         (entry.permission === undefined || me?.permissions.includes(entry.permission)),
-    );
-  const [firstSetting] = useSettingsEntries();
-  const settings: NavEntry[] = firstSetting
-    ? [{ label: 'Settings', to: SETTINGS_ROOT, icon: Settings, section: 'administration' }]
-    : [];
+    ),
+    ...areas.filter((entry) => entry.section === section),
+  ];
   return (
     <nav className={classes.nav} aria-label="Main">
       <Section entries={entries('main')} onNavigate={onNavigate} />
-      <Section
-        title="Administration"
-        entries={[...entries('administration'), ...settings]}
-        onNavigate={onNavigate}
-      />
+      <Section title="Administration" entries={entries('administration')} onNavigate={onNavigate} />
       <div className={classes.account}>
         {me && (
           <div className={classes.person}>
@@ -53,10 +48,26 @@ export function Navigation({ onNavigate }: NavigationProps) {
   );
 }
 
+interface Entry extends NavEntry {
+  /** Said for entries that stand for many pages; others know it from their address. */
+  active?: boolean;
+}
+
+/** One entry per area, which leads to the first of its pages that this person may open. */
+function useAreaEntries(): Entry[] {
+  const here = useRouterState({ select: (state) => areaOf(state.location.pathname) });
+  const groups = [useAreaGroups(SETTINGS), useAreaGroups(ACCOUNT)];
+  return [SETTINGS, ACCOUNT].flatMap((area, at) => {
+    const first = groups[at]?.[0]?.entries[0];
+    const { label, icon, section } = area;
+    return first ? [{ label, icon, section, to: first.to, active: here === area }] : [];
+  });
+}
+
 interface SectionProps {
   title?: string;
   label?: string;
-  entries: readonly NavEntry[];
+  entries: readonly Entry[];
   onNavigate?: () => void;
 }
 
@@ -73,12 +84,13 @@ function Section({ title, label, entries, onNavigate }: SectionProps) {
         </p>
       )}
       <ul className={classes.list} aria-labelledby={title ? id : undefined} aria-label={label}>
-        {entries.map(({ to, label: text, icon: Icon, feature }) => (
+        {entries.map(({ to, label: text, icon: Icon, feature, active }) => (
           <li key={to}>
             <Link
               to={to}
               className={classes.entry}
-              activeProps={{ 'data-active': true }}
+              data-active={active || undefined}
+              activeProps={{ 'data-active': active ?? true }}
               onClick={onNavigate}
             >
               <Icon size={16} aria-hidden="true" />

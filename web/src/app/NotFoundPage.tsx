@@ -1,11 +1,16 @@
+import { Button } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
-import { Notice } from '@/ui/Notice';
+import { CentredPage } from '@/ui/CentredPage';
 
 export function NotFoundPage() {
   return (
-    <main>
-      <title>Not found · CT-Ops</title>
-      <Notice title="This page does not exist" action={<Link to="/hosts">Go to hosts</Link>} />
-    </main>
+    <CentredPage
+      title="This page does not exist"
+      description="The address may be mistyped, or what was here has been removed."
+    >
+      <Button component={Link} to="/hosts">
+        Go to hosts
+      </Button>
+    </CentredPage>
   );
 }

@@ -14,15 +14,16 @@ async function links() {
 describe('navigation', () => {
   it('shows_administrators_every_place', async () => {
     renderApp('/hosts');
-    const places = ['Hosts', 'Enrolment', 'Agents', 'Sessions', 'Security'];
+    const places = ['Hosts', 'Enrolment', 'Agents', 'Settings', 'Account'];
     expect(await links()).toEqual(expect.arrayContaining(places));
   });
 
   it('hides_places_without_permission', async () => {
     renderApp('/hosts', { 'GET /me': aMe(READ_ONLY) });
     const places = await links();
-    expect(places).toEqual(expect.arrayContaining(['Hosts', 'Agents', 'Sessions']));
+    expect(places).toEqual(expect.arrayContaining(['Hosts', 'Agents', 'Account']));
     expect(places).not.toContain('Enrolment');
+    expect(places).not.toContain('Settings');
   });
 
   it('moves_the_focus_to_the_content_of_the_new_page', async () => {

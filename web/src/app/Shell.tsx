@@ -3,16 +3,17 @@ import { useDisclosure } from '@mantine/hooks';
 import { Outlet, useRouterState } from '@tanstack/react-router';
 import { useEffect, useRef } from 'react';
 import { LicenceBanner } from '@/features/licence/LicenceBanner';
+import { AreaFrame } from './AreaFrame';
+import { areaOf } from './areas';
 import { Navigation } from './Navigation';
 import { ProductMark } from './ProductMark';
-import { isSettings, SettingsFrame } from './SettingsFrame';
 import classes from './Shell.module.css';
 
 /** Frame of every page behind sign-in: navigation at the left, on a phone in a drawer. */
 export function Shell() {
   const [opened, drawer] = useDisclosure(false);
   const main = useFocusOnNavigation();
-  const inSettings = useRouterState({ select: (state) => isSettings(state.location.pathname) });
+  const area = useRouterState({ select: (state) => areaOf(state.location.pathname) });
   return (
     <div className={classes.shell}>
       <a className={classes.skip} href="#main">
@@ -37,10 +38,10 @@ export function Shell() {
       </Drawer>
       <main id="main" ref={main} tabIndex={-1} className={classes.main}>
         <LicenceBanner />
-        {inSettings ? (
-          <SettingsFrame>
+        {area ? (
+          <AreaFrame key={area.root} area={area}>
             <Outlet />
-          </SettingsFrame>
+          </AreaFrame>
         ) : (
           <Outlet />
         )}

@@ -46,6 +46,8 @@ export const theme = createTheme({
   colors: { brand, danger, dark },
   fontFamily: '"Inter", "Inter fallback", system-ui, sans-serif',
   fontFamilyMonospace: '"JetBrains Mono", ui-monospace, monospace',
+  // One size for running text and fields, as in theme.css; Mantine's own middle size is 16 px.
+  fontSizes: { md: '0.875rem', lg: '1rem', xl: '1.125rem' },
   headings: { fontWeight: '600' },
   defaultRadius: 'md',
   respectReducedMotion: true,
