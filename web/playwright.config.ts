@@ -1,8 +1,39 @@
+import { readdirSync } from 'node:fs';
 import { defineConfig } from '@playwright/test';
+
+/**
+ * The journeys in the order in which they walk through one installation, by the beginning of the files' names. The first
+ * one sets it up; without it the others are skipped.
+ */
+const ORDER = [
+  'journey',
+  'people',
+  'passwords',
+  'passkeys',
+  'keys',
+  'licence',
+  'directory',
+  'sso',
+  'pages',
+];
+
+const [FIRST = '', ...OTHERS] = ORDER;
+
+const astray = readdirSync(`${import.meta.dirname}/e2e`)
+  .filter((name) => name.endsWith('.spec.ts'))
+  .filter((name) => !ORDER.some((start) => name.startsWith(start)));
+if (astray.length > 0) {
+  throw new Error(`give ${astray.join(', ')} a place in the order of playwright.config.ts`);
+}
 
 export default defineConfig({
   testDir: 'e2e',
   outputDir: 'test-results',
+  globalSetup: './e2e/support/run.ts',
+  projects: [
+    { name: FIRST, testMatch: `${FIRST}*.spec.ts` },
+    ...OTHERS.map((name) => ({ name, testMatch: `${name}*.spec.ts`, dependencies: [FIRST] })),
+  ],
   // One server with one fresh database is walked through from its first page on.
   workers: 1,
   retries: 0,
@@ -14,7 +45,7 @@ export default defineConfig({
     viewport: { width: 1440, height: 900 },
     // Contrast cannot be measured while something fades in.
     contextOptions: { reducedMotion: 'reduce' },
-    baseURL: process.env.CT_OPS_URL,
+    baseURL: process.env.JOURNEY_URL,
     // The server makes its own certificate on first start.
     ignoreHTTPSErrors: true,
     screenshot: 'only-on-failure',

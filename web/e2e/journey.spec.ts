@@ -1,38 +1,17 @@
-import type { ChildProcess } from 'node:child_process';
-import { type BrowserContext, expect, type Page, test } from '@playwright/test';
-import {
-  expectAccessible,
-  expectNoSidewaysScroll,
-  picture,
-  SCHEMES,
-  setting,
-  startAgent,
-  stopAgent,
-  VIEWPORTS,
-  watchPage,
-} from './support';
+import type { Browser } from '@playwright/test';
+import { expect, type Page, test } from './support/journey';
+import { expectAccessible, picture, watchPage } from './support/page';
+import { ADA, ORGANISATION, openAs, signedInState, signIn, signOut } from './support/people';
+import { ours, start } from './support/programs';
+import { scratch, setting } from './support/setting';
 
-const PERSON = {
-  organisation: 'Northwind',
-  name: 'Ada Moss',
-  email: 'ada@example.net',
-  password: 'nine unusual herons at dawn',
-};
-
-/** An agent asks every 30 s whether it was approved, then reports every 30 s. */
+/** An agent asks every 30 s whether it was approved, then reports every 5 s. */
 const AGENT_PATIENCE_MS = 90_000;
 
-type State = Awaited<ReturnType<BrowserContext['storageState']>>;
-
-let agent: ChildProcess | undefined;
-let signedIn: State | undefined;
-let hostPath = '';
-
 test.describe.configure({ mode: 'serial' });
-test.afterAll(() => stopAgent(agent));
 
 test('Spec: auth 1, 2: set-up leads to an empty fleet and to a token', async ({ page }) => {
-  const findings = watchPage(page, setting('CT_OPS_URL'));
+  const findings = watchPage(page, setting('JOURNEY_URL'));
   await page.goto('/hosts');
   await expect(page).toHaveURL(/\/setup$/);
   await expect(page.getByRole('heading', { name: 'Set up CT-Ops' })).toBeVisible();
@@ -45,13 +24,12 @@ test('Spec: auth 1, 2: set-up leads to an empty fleet and to a token', async ({ 
 
   const token = await createToken(page);
   expect(token).toMatch(/^tok_[A-Za-z0-9_-]{43}$/);
-  agent = startAgent(token);
-  signedIn = await page.context().storageState();
+  startAgent(token);
   expect(findings).toEqual([]);
 });
 
 test('Spec: hosts 1, 19: a waiting agent is approved and comes online', async ({ browser }) => {
-  const page = await open(browser.newContext({ storageState: signedIn }), '/hosts');
+  const page = await openAs(browser, ADA, '/hosts');
   await expect(page.getByRole('region', { name: 'Waiting for approval (1)' })).toBeVisible({
     timeout: AGENT_PATIENCE_MS,
   });
@@ -68,10 +46,7 @@ test('Spec: hosts 1, 19: a waiting agent is approved and comes online', async ({
 });
 
 test('Spec: hosts 26, 28: the vitals of the host move', async ({ browser }) => {
-  const page = await open(browser.newContext({ storageState: signedIn }), '/hosts');
-  await page.getByRole('table', { name: 'Hosts' }).getByRole('link').first().click();
-  await expect(page).toHaveURL(/\/hosts\/[^/?]+$/);
-  hostPath = new URL(page.url()).pathname;
+  const page = await openHost(browser);
   await expect(page.getByText('Live', { exact: true })).toBeVisible();
   const heartbeat = page.getByRole('region', { name: 'Agent' }).getByText(/ago|just now/);
   const seen = page.locator('h1 + div time');
@@ -87,86 +62,40 @@ test('Spec: hosts 26, 28: the vitals of the host move', async ({ browser }) => {
 test('Spec: auth 12, 15: signing out closes the pages and signing in returns', async ({
   browser,
 }) => {
-  const page = await open(browser.newContext({ storageState: signedIn }), hostPath);
-  await page.getByRole('button', { name: 'Sign out' }).click();
-  await expect(page.getByRole('heading', { name: 'Sign in' })).toBeVisible();
+  const page = await openHost(browser);
+  const hostPath = new URL(page.url()).pathname;
+  await signOut(page);
   await page.goto(hostPath);
   await expect(page).toHaveURL(/\/login\?redirect=/);
   await expectAccessible(page);
   await picture(page, 'login-desktop-light');
-  await page.getByLabel('Email').fill(PERSON.email);
+  await page.getByLabel('Email').fill(ADA.email);
   await page.getByLabel('Password', { exact: true }).fill('a wrong password');
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   await expect(page.getByRole('alert')).toContainText('wrong');
-  await page.getByLabel('Password', { exact: true }).fill(PERSON.password);
-  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await signIn(page, ADA);
   await expect(page).toHaveURL(new RegExp(`${hostPath}$`));
-  signedIn = await page.context().storageState();
   await page.context().close();
+  await signedInState(browser, ADA);
 });
 
-for (const [device, viewport] of Object.entries(VIEWPORTS)) {
-  for (const colorScheme of SCHEMES) {
-    test(`Spec: security 2, 3: every page is sound on ${device}, ${colorScheme}`, async ({
-      browser,
-    }) => {
-      const context = await browser.newContext({
-        storageState: signedIn,
-        viewport,
-        colorScheme,
-        reducedMotion: 'reduce',
-      });
-      const page = await context.newPage();
-      const findings = watchPage(page, setting('CT_OPS_URL'));
-      for (const [name, path, ready] of pages()) {
-        await page.goto(path);
-        await expect(ready(page)).toBeVisible();
-        await expectAccessible(page);
-        await expectNoSidewaysScroll(page);
-        await picture(page, `${name}-${device}-${colorScheme}`);
-      }
-      expect(findings).toEqual([]);
-      await context.close();
-    });
-  }
-}
-
-function pages(): [string, string, (page: Page) => ReturnType<Page['locator']>][] {
-  return [
-    ['hosts', '/hosts', (page) => page.getByRole('table', { name: 'Hosts' })],
-    ['host', hostPath, (page) => page.getByRole('region', { name: 'CPU' })],
-    [
-      'storage',
-      `${hostPath}?tab=storage`,
-      (page) => page.getByRole('region', { name: 'File systems' }),
-    ],
-    [
-      'network',
-      `${hostPath}?tab=network`,
-      (page) => page.getByRole('table', { name: 'Network interfaces' }),
-    ],
-    ['enrolment', '/enrolment', (page) => page.getByRole('table', { name: 'Enrolment tokens' })],
-    ['agents', '/agents', (page) => page.getByRole('table', { name: 'Agents' })],
-    ['sessions', '/account/sessions', (page) => page.getByRole('table', { name: 'Sessions' })],
-  ];
-}
-
-async function open(context: Promise<BrowserContext>, path: string): Promise<Page> {
-  const page = await (await context).newPage();
-  await page.goto(path);
+async function openHost(browser: Browser): Promise<Page> {
+  const page = await openAs(browser, ADA, '/hosts');
+  await page.getByRole('table', { name: 'Hosts' }).getByRole('link').first().click();
+  await expect(page).toHaveURL(/\/hosts\/[^/?]+$/);
   return page;
 }
 
 async function setUp(page: Page): Promise<void> {
   const code = page.getByLabel('Set-up code');
   if (await code.isVisible()) {
-    await code.fill(setting('CT_OPS_SETUP_CODE'));
+    await code.fill(setting('JOURNEY_SETUP_CODE'));
   }
-  await page.getByLabel('Organisation name').fill(PERSON.organisation);
-  await page.getByLabel('Full name').fill(PERSON.name);
-  await page.getByLabel('Email').fill(PERSON.email);
-  await page.getByLabel('Password', { exact: true }).fill(PERSON.password);
-  await page.getByLabel('Password again').fill(PERSON.password);
+  await page.getByLabel('Organisation name').fill(ORGANISATION);
+  await page.getByLabel('Full name').fill(ADA.name);
+  await page.getByLabel('Email').fill(ADA.email);
+  await page.getByLabel('Password', { exact: true }).fill(ADA.password);
+  await page.getByLabel('Password again').fill(ADA.password);
   await page.getByRole('button', { name: 'Create organisation' }).click();
   await expect(page).toHaveURL(/\/hosts$/);
 }
@@ -187,4 +116,15 @@ async function createToken(page: Page): Promise<string> {
   await dialog.getByRole('button', { name: 'Done' }).click();
   await expect(page.getByText(secret)).toBeHidden();
   return secret;
+}
+
+/** A real agent on this machine, until the end of the run. */
+function startAgent(token: string): void {
+  start('agent', ours('ct-ops-agent'), ['-config', '/nonexistent/agent.toml'], {
+    CT_OPS_ENROLMENT_TOKEN: token,
+    CT_OPS_INGEST_ADDRESS: setting('JOURNEY_INGEST'),
+    CT_OPS_INGEST_CA_CERT: scratch('server', 'tls', 'ca.pem'),
+    CT_OPS_DATA_DIR: scratch('agent'),
+    CT_OPS_HEARTBEAT_INTERVAL_SECS: '5',
+  });
 }

@@ -1,4 +1,5 @@
-//! Browser journeys: a real server and a real agent on loopback ports of their own, driven by headless Chromium.
+//! Browser journeys: a real server, agent, mail server and issuer of licences on loopback ports of their own, driven by
+//! headless Chromium.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::process::{command, run};
+use crate::process::{command, output, run};
 use crate::setup::chromium;
 use crate::{target_dir, web};
 
@@ -17,18 +18,27 @@ use crate::{target_dir, web};
 const READY_LIMIT: Duration = Duration::from_secs(60);
 /// Asked for by the set-up page.
 const SETUP_CODE: &str = "journey-code";
+/// Of the key that signs the licences of this run.
+const ISSUER_PASSPHRASE: &str = "only for this journey";
 
-/// Runs the journeys against a fresh installation in a temporary directory.
-pub(crate) fn journeys() -> Result<()> {
+/// Runs all journeys, or those of some projects of `playwright.config.ts` and the set-up before them, against a fresh
+/// installation in a temporary directory.
+pub(crate) fn journeys(projects: &[String]) -> Result<()> {
     let scratch = Scratch::new()?;
+    scratch.make_issuer()?;
     let server = scratch.start_server()?;
     scratch.wait_until_ready()?;
     let chromium = chromium().context("chromium is missing; run `cargo xtask setup`")?;
-    let mut npm = web::npm(&["run", "--silent", "e2e"])?;
+    let mut npm = web::npm(&["run", "--silent", "e2e", "--"])?;
+    npm.args(projects.iter().map(|name| format!("--project={name}")));
     npm.env("CHROMIUM_PATH", chromium)
-        .env("CT_OPS_URL", scratch.url())
-        .env("CT_OPS_SETUP_CODE", SETUP_CODE)
-        .env("CT_OPS_AGENT_START", scratch.agent_start());
+        .env("JOURNEY_URL", scratch.url())
+        .env("JOURNEY_INGEST", format!("localhost:{}", scratch.ingest_port))
+        .env("JOURNEY_SMTP_PORT", scratch.smtp_port.to_string())
+        .env("JOURNEY_SETUP_CODE", SETUP_CODE)
+        .env("JOURNEY_ISSUER_PASSPHRASE", ISSUER_PASSPHRASE)
+        .env("JOURNEY_SCRATCH", &scratch.dir)
+        .env("JOURNEY_PROGRAMS", programs());
     let result = run(&mut npm);
     drop(server);
     if result.is_err() {
@@ -43,6 +53,7 @@ struct Scratch {
     dir: PathBuf,
     web_port: u16,
     ingest_port: u16,
+    smtp_port: u16,
 }
 
 /// Stops the program when dropped.
@@ -61,11 +72,24 @@ impl Scratch {
     fn new() -> Result<Self> {
         let dir = std::env::temp_dir().join(format!("ct-ops-journey-{}", std::process::id()));
         fs::create_dir_all(&dir)?;
-        Ok(Self { dir, web_port: free_port()?, ingest_port: free_port()? })
+        let [web_port, ingest_port, smtp_port] = free_ports()?;
+        Ok(Self { dir, web_port, ingest_port, smtp_port })
     }
 
     fn url(&self) -> String {
         format!("https://localhost:{}", self.web_port)
+    }
+
+    /// Where the key is that signs licences; the journeys mint with it.
+    fn issuer(&self) -> PathBuf {
+        self.dir.join("issuer")
+    }
+
+    fn make_issuer(&self) -> Result<()> {
+        let dir = self.issuer().to_string_lossy().into_owned();
+        let mut keygen =
+            command(&self.dir, &program("ct-ops-licence"), &["keygen", "--bits", "2048", "--dir", &dir]);
+        output(keygen.env("CT_OPS_ISSUER_PASSPHRASE", ISSUER_PASSPHRASE)).map(drop)
     }
 
     fn start_server(&self) -> Result<Running> {
@@ -80,6 +104,15 @@ impl Scratch {
             .env("BETTER_AUTH_URL", self.url())
             .env("CT_OPS_SETUP_CODE", SETUP_CODE)
             .env("AGENT_DIST_DIR", dist)
+            .env("LICENCE_PUBLIC_KEY_PATH", self.issuer().join("issuer-public.pem"))
+            .env("AUTH_EMAIL_SMTP_HOST", "localhost")
+            .env("AUTH_EMAIL_SMTP_PORT", self.smtp_port.to_string())
+            .env("AUTH_EMAIL_SMTP_SECURE", "none")
+            .env("AUTH_EMAIL_FROM", "ct-ops@example.net")
+            // Mail server, directory and identity providers are on this machine.
+            .env("CT_OPS_DEVELOPMENT", "true")
+            // Each journey names an address of its own, so that limits per address do not hit the next one.
+            .env("CT_OPS_TRUST_PROXY_HEADERS", "true")
             .stdout(log.try_clone()?)
             .stderr(log)
             .stdin(Stdio::null())
@@ -107,24 +140,24 @@ impl Scratch {
             std::thread::sleep(Duration::from_millis(200));
         }
     }
+}
 
-    /// Shell command that runs an agent in the foreground; the journey puts the token in place of `{token}`.
-    fn agent_start(&self) -> String {
-        format!(
-            "exec env CT_OPS_ENROLMENT_TOKEN='{{token}}' CT_OPS_INGEST_ADDRESS=localhost:{} CT_OPS_INGEST_CA_CERT='{}' \
-             CT_OPS_DATA_DIR='{}' CT_OPS_HEARTBEAT_INTERVAL_SECS=5 '{}' -config /nonexistent/agent.toml",
-            self.ingest_port,
-            self.dir.join("server/tls/ca.pem").display(),
-            self.dir.join("agent").display(),
-            program("ct-ops-agent")
-        )
-    }
+fn programs() -> PathBuf {
+    target_dir().join("debug")
 }
 
 fn program(name: &str) -> String {
-    target_dir().join("debug").join(name).to_string_lossy().into_owned()
+    programs().join(name).to_string_lossy().into_owned()
 }
 
-fn free_port() -> Result<u16> {
-    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+/// Ports that were free a moment ago, all different.
+fn free_ports<const N: usize>() -> Result<[u16; N]> {
+    let mut ports = [0; N];
+    let mut held = Vec::new();
+    for port in &mut ports {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
+        *port = listener.local_addr()?.port();
+        held.push(listener);
+    }
+    Ok(ports)
 }

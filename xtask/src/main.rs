@@ -24,7 +24,7 @@ const USAGE: &str = "usage: cargo xtask <command>
   clean     remove build results and what `run` keeps
   generate  rewrite the generated files (schema, API document, references, UI types)
   tidy      structure rules only
-  browser   browser journeys only (after `test` has built everything)
+  browser   browser journeys only, all or those named (after `test` has built everything)
   setup     install what is missing only";
 
 fn main() -> ExitCode {
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
         "clean" => run::clean(),
         "generate" => generate::all(),
         "tidy" => tidy::check(),
-        "browser" => browser::journeys(),
+        "browser" => browser::journeys(&std::env::args().skip(2).collect::<Vec<_>>()),
         "setup" => setup::ensure(setup::Purpose::Test),
         _ => {
             eprintln!("{USAGE}");

@@ -21,7 +21,7 @@ pub(crate) fn all() -> Result<()> {
     times.stage("documentation", docs_site::build)?;
     times.stage("clippy", clippy)?;
     times.stage("build", build_programs)?;
-    times.stage("browser journeys", browser::journeys)?;
+    times.stage("browser journeys", || browser::journeys(&[]))?;
     times.stage("tests", rust_tests)?;
     times.print();
     Ok(())

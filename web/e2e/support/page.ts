@@ -1,4 +1,3 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { AxeBuilder } from '@axe-core/playwright';
 import { expect, type Page } from '@playwright/test';
 
@@ -8,27 +7,6 @@ export const VIEWPORTS = {
 } as const;
 
 export const SCHEMES = ['light', 'dark'] as const;
-
-/** A setting of this run; a missing one stops the run with its name. */
-export function setting(name: string): string {
-  const value = process.env[name];
-  if (!value) {
-    throw new Error(`set ${name} to run the browser journey`);
-  }
-  return value;
-}
-
-/** Starts a real agent by the command in CT_OPS_AGENT_START, in a process group of its own. */
-export function startAgent(token: string): ChildProcess {
-  const command = setting('CT_OPS_AGENT_START').replaceAll('{token}', token);
-  return spawn(command, { shell: true, detached: true, stdio: 'inherit' });
-}
-
-export function stopAgent(agent: ChildProcess | undefined): void {
-  if (agent?.pid !== undefined && agent.exitCode === null) {
-    process.kill(-agent.pid, 'SIGTERM');
-  }
-}
 
 /** No serious or critical finding on what is shown now. */
 export async function expectAccessible(page: Page): Promise<void> {
@@ -49,7 +27,7 @@ export async function expectNoSidewaysScroll(page: Page): Promise<void> {
 
 /** Writes a picture when the run is asked for pictures. */
 export async function picture(page: Page, name: string): Promise<void> {
-  const directory = process.env.CT_OPS_SHOTS;
+  const directory = process.env.JOURNEY_SHOTS;
   if (directory) {
     await page.screenshot({ path: `${directory}/${name}.png`, animations: 'disabled' });
   }
