@@ -62,19 +62,31 @@ pub async fn hit(pool: &Pool, rate: &Rate, key: &str, now: DateTime<Utc>) -> Res
 /// # Errors
 /// `rate_limited` with the seconds until the lock ends; `internal` when it cannot be looked up.
 pub async fn check_lock(pool: &Pool, lock: &LockOut, key: &str, now: DateTime<Utc>) -> Result<(), Problem> {
-    let until: Option<DateTime<Utc>> = sqlx::query_scalar(
+    match locked_until(pool, lock.scope, key, now).await? {
+        Some(until) => Err(Problem::limited(seconds_until(until, now))),
+        None => Ok(()),
+    }
+}
+
+/// When the lock of a key ends, if it is locked right now.
+///
+/// # Errors
+/// `internal` when it cannot be looked up.
+pub async fn locked_until(
+    pool: &Pool,
+    scope: &str,
+    key: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, Problem> {
+    sqlx::query_scalar(
         "SELECT locked_until FROM throttles WHERE scope = $1 AND key = $2 AND locked_until > $3",
     )
-    .bind(lock.scope)
+    .bind(scope)
     .bind(key)
     .bind(now)
     .fetch_optional(pool)
     .await
-    .map_err(Problem::internal)?;
-    match until {
-        Some(until) => Err(Problem::limited(seconds_until(until, now))),
-        None => Ok(()),
-    }
+    .map_err(Problem::internal)
 }
 
 /// Counts one failure and locks when there were too many. Returns whether this failure locked the key.
@@ -120,11 +132,11 @@ pub async fn fail(pool: &Pool, lock: &LockOut, key: &str, now: DateTime<Utc>) ->
 ///
 /// # Errors
 /// `internal` when the database cannot be asked.
-pub async fn clear(pool: &Pool, scope: &str, key: &str) -> Result<(), Problem> {
+pub async fn clear(executor: impl sqlx::PgExecutor<'_>, scope: &str, key: &str) -> Result<(), Problem> {
     sqlx::query("DELETE FROM throttles WHERE scope = $1 AND key = $2")
         .bind(scope)
         .bind(key)
-        .execute(pool)
+        .execute(executor)
         .await
         .map_err(Problem::internal)?;
     Ok(())

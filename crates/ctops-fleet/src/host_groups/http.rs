@@ -25,6 +25,9 @@ pub(super) struct GroupListParams {
     kind: Option<String>,
     /// `name` (default) or `-name`.
     sort: Option<String>,
+    /// Those deleted in the last 30 days, which can be restored, instead of the others.
+    #[serde(default)]
+    deleted: bool,
     /// Page, from 1.
     page: Option<String>,
     /// Rows on a page: 10, 20, 25, 50 (default), 100 or 200.
@@ -46,6 +49,7 @@ pub(super) struct GroupBody {
     offline: i64,
     created_at: Timestamp,
     updated_at: Timestamp,
+    deleted_at: Option<Timestamp>,
 }
 
 impl From<Group> for GroupBody {
@@ -60,6 +64,7 @@ impl From<Group> for GroupBody {
             offline: group.offline,
             created_at: group.created_at.into(),
             updated_at: group.updated_at.into(),
+            deleted_at: group.deleted_at.map(Timestamp::from),
         }
     }
 }
@@ -148,7 +153,10 @@ pub(super) async fn list_host_groups(
 ) -> ApiResult<Json<PageBody<GroupBody>>> {
     let page = parse_page(params.page.as_deref(), params.page_size.as_deref(), STANDARD_SIZES)?;
     let (search, kind, sort) = (params.search.as_deref(), params.kind.as_deref(), params.sort.as_deref());
-    let query = GroupQuery::check(search, kind, sort, page)?;
+    let mut query = GroupQuery::check(search, kind, sort, page)?;
+    if params.deleted {
+        query = query.of_deleted(state.clock.now());
+    }
     Ok(Json(service::list(&state.pool, &actor, &query).await?.map(GroupBody::from).into()))
 }
 

@@ -35,6 +35,7 @@ pub(super) struct Group {
     pub(super) offline: i64,
     pub(super) created_at: DateTime<Utc>,
     pub(super) updated_at: DateTime<Utc>,
+    pub(super) deleted_at: Option<DateTime<Utc>>,
 }
 
 /// Something that refers to a group.
@@ -46,6 +47,28 @@ pub(super) struct Reference {
     pub(super) name: String,
     /// The group cannot be deleted because of it.
     pub(super) blocks: bool,
+}
+
+/// A group that a scoping team adds to what its members are limited to.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub(super) struct TeamGroup {
+    pub(super) id: Uuid,
+    pub(super) name: String,
+    pub(super) team_id: Uuid,
+    pub(super) team_name: String,
+}
+
+/// What somebody is limited to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ScopeOf {
+    /// Groups given to the person, by name.
+    pub(super) own: Vec<(Uuid, String)>,
+    /// Groups of scoping teams.
+    pub(super) by_teams: Vec<TeamGroup>,
+    /// An administrator, or somebody without any group.
+    pub(super) sees_all: bool,
+    /// Hosts in it.
+    pub(super) hosts: i64,
 }
 
 /// Name and description, checked.
@@ -121,6 +144,8 @@ pub(super) struct GroupQuery {
     pub(super) search: Option<String>,
     pub(super) kind: Option<String>,
     pub(super) descending: bool,
+    /// Groups deleted after this, instead of those that are there.
+    pub(super) deleted_after: Option<DateTime<Utc>>,
     pub(super) page: PageRequest,
 }
 
@@ -146,7 +171,13 @@ impl GroupQuery {
             Some("-name") => true,
             Some(_) => return Err(Problem::invalid_field("sort", "invalid", "must be name or -name")),
         };
-        Ok(Self { search: search.map(str::to_owned), kind: kind.map(str::to_owned), descending, page })
+        let (search, kind) = (search.map(str::to_owned), kind.map(str::to_owned));
+        Ok(Self { search, kind, descending, deleted_after: None, page })
+    }
+
+    /// The same for groups that can still be restored.
+    pub(super) fn of_deleted(self, now: DateTime<Utc>) -> Self {
+        Self { deleted_after: Some(now - RESTORABLE), ..self }
     }
 }
 

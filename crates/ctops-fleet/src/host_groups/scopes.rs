@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::model::at_most;
+use super::model::{ScopeOf, TeamGroup, at_most};
 use super::service;
 
-/// A group, by name.
+/// A group or team, by name.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = HostScopeGroup)]
 pub(super) struct ScopeGroupBody {
@@ -19,17 +19,44 @@ pub(super) struct ScopeGroupBody {
     name: String,
 }
 
-/// The groups somebody is limited to by themselves; those of their teams come on top.
+/// A group that a scoping team brings.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = HostScopeTeamGroup)]
+pub(super) struct TeamGroupBody {
+    id: Uuid,
+    name: String,
+    team: ScopeGroupBody,
+}
+
+impl From<TeamGroup> for TeamGroupBody {
+    fn from(group: TeamGroup) -> Self {
+        let team = ScopeGroupBody { id: group.team_id, name: group.team_name };
+        Self { id: group.id, name: group.name, team }
+    }
+}
+
+/// What the built-in roles of somebody reach. Custom roles have selectors of their own.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = UserHostScope)]
 pub(super) struct ScopeBody {
-    /// None means the whole organisation.
+    /// Groups the person is limited to.
     groups: Vec<ScopeGroupBody>,
+    /// Groups that scoping teams add.
+    team_groups: Vec<TeamGroupBody>,
+    /// The whole organisation: there is no group, or the person is an administrator.
+    sees_all: bool,
+    /// Hosts reached now.
+    host_count: i64,
 }
 
-impl From<Vec<(Uuid, String)>> for ScopeBody {
-    fn from(groups: Vec<(Uuid, String)>) -> Self {
-        Self { groups: groups.into_iter().map(|(id, name)| ScopeGroupBody { id, name }).collect() }
+impl From<ScopeOf> for ScopeBody {
+    fn from(scope: ScopeOf) -> Self {
+        Self {
+            groups: scope.own.into_iter().map(|(id, name)| ScopeGroupBody { id, name }).collect(),
+            team_groups: scope.by_teams.into_iter().map(TeamGroupBody::from).collect(),
+            sees_all: scope.sees_all,
+            host_count: scope.hosts,
+        }
     }
 }
 

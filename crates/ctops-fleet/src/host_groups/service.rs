@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::model::{
-    Group, GroupQuery, MAX_GROUPS, MAX_GROUPS_OF_HOST, MAX_MEMBERS, RESTORABLE, Reference, Text,
+    Group, GroupQuery, MAX_GROUPS, MAX_GROUPS_OF_HOST, MAX_MEMBERS, RESTORABLE, Reference, ScopeOf, Text,
 };
 use super::{HOST_GROUPS_READ, HOST_GROUPS_WRITE, HOST_SCOPES_MANAGE, store};
 
@@ -205,12 +205,31 @@ fn unknown_ids(path: &str, what: &str, unknown: &[Uuid]) -> Problem {
     Problem::invalid_field(path, "unknown", format!("no such {what}: {}", ids.join(", ")))
 }
 
-/// The groups somebody is limited to by themselves.
-pub(super) async fn scope(pool: &Pool, actor: &Actor, user_id: Uuid) -> Result<Vec<(Uuid, String)>, Problem> {
+/// What somebody is limited to, by themselves and through teams.
+pub(super) async fn scope(pool: &Pool, actor: &Actor, user_id: Uuid) -> Result<ScopeOf, Problem> {
     let grant = actor.grant(&HOST_SCOPES_MANAGE)?;
     let mut tx = pool.begin().await.map_err(Problem::internal)?;
-    roles(&mut tx, &grant, user_id).await?;
-    store::scope_of(&mut tx, &grant, user_id).await.map_err(Problem::internal)
+    let roles = roles(&mut tx, &grant, user_id).await?;
+    whole_scope(&mut tx, &grant, user_id, &roles).await.map_err(Problem::internal)
+}
+
+async fn whole_scope(
+    tx: &mut Tx<'_>,
+    grant: &Grant,
+    user_id: Uuid,
+    roles: &[Role],
+) -> Result<ScopeOf, sqlx::Error> {
+    let own = store::scope_of(tx, grant, user_id).await?;
+    let by_teams = store::team_groups_of(tx, grant, user_id).await?;
+    let groups: Vec<Uuid> =
+        own.iter().map(|(id, _)| *id).chain(by_teams.iter().map(|group| group.id)).collect();
+    let sees_all = groups.is_empty() || is_administrator(roles);
+    let hosts = store::hosts_in_scope(tx, grant, (!sees_all).then_some(&groups[..])).await?;
+    Ok(ScopeOf { own, by_teams, sees_all, hosts })
+}
+
+fn is_administrator(roles: &[Role]) -> bool {
+    roles.iter().any(|role| matches!(role, Role::OrgAdmin | Role::SuperAdmin))
 }
 
 async fn roles(tx: &mut Tx<'_>, grant: &Grant, user_id: Uuid) -> Result<Vec<Role>, Problem> {
@@ -225,7 +244,7 @@ pub(super) async fn set_scope(
     actor: &Actor,
     user_id: Uuid,
     groups: &[Uuid],
-) -> Result<Vec<(Uuid, String)>, Problem> {
+) -> Result<ScopeOf, Problem> {
     let grant = actor.grant(&HOST_SCOPES_MANAGE)?;
     if !grant.scope().is_all() || user_id == actor.user_id {
         let detail = "nobody changes their own limits, or those of others while limited";
@@ -234,7 +253,7 @@ pub(super) async fn set_scope(
     let now = state.clock.now();
     let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
     let roles = roles(&mut tx, &grant, user_id).await?;
-    if !groups.is_empty() && roles.iter().any(|role| matches!(role, Role::OrgAdmin | Role::SuperAdmin)) {
+    if !groups.is_empty() && is_administrator(&roles) {
         let message = "administrators always see the whole organisation";
         return Err(Problem::invalid_field("group_ids", "role_not_scopable", message));
     }
@@ -247,11 +266,11 @@ pub(super) async fn set_scope(
         |groups: &[(Uuid, String)]| json!({ "group_ids": groups.iter().map(|g| g.0).collect::<Vec<_>>() });
     let before = store::scope_of(&mut tx, &grant, user_id).await.map_err(Problem::internal)?;
     store::set_scope(&mut tx, &grant, user_id, groups).await.map_err(Problem::internal)?;
-    let after = store::scope_of(&mut tx, &grant, user_id).await.map_err(Problem::internal)?;
+    let after = whole_scope(&mut tx, &grant, user_id, &roles).await.map_err(Problem::internal)?;
     let event = AuditEvent::by_actor(actor, "user.scope_changed", "user")
         .on(user_id)
         .summary("changed the host groups a member is limited to")
-        .change(Some(names(&before)), Some(names(&after)));
+        .change(Some(names(&before)), Some(names(&after.own)));
     commit(tx, &event, now).await?;
     Ok(after)
 }

@@ -132,6 +132,94 @@ async fn a_deleted_group_is_gone_and_comes_back_with_its_members_within_thirty_d
     assert_eq!(app.post(&admin, &restore, None).await.code(404), "not_found");
 }
 
+/// Spec: host-groups 10
+#[tokio::test]
+async fn deleted_groups_are_listed_apart_as_long_as_they_can_be_restored() {
+    let app = App::new().await;
+    let admin = app.person(Role::OrgAdmin).await;
+    let (web, db) = (a_group(&app, &admin, "web").await, a_group(&app, &admin, "db").await);
+    let host = a_host(app.org).insert(app.pool()).await;
+    let members = format!("/host-groups/{web}/members");
+    app.post(&admin, &members, Some(json!({"host_ids": [host.id]}))).await.expect(200);
+    let names = async |query: &str| {
+        let list = app.get(&admin, &format!("/host-groups{query}")).await.expect(200);
+        let items = list["items"].as_array().unwrap().clone();
+        assert_eq!(list["total"], items.len(), "{query}");
+        items.iter().map(|g| (g["name"].clone(), g["deleted_at"].is_null())).collect::<Vec<_>>()
+    };
+    assert!(names("?deleted=true").await.is_empty());
+    send(&app, &admin, "DELETE", &format!("/host-groups/{web}"), Value::Null).await;
+    assert_eq!(names("").await, [(json!("db"), true)]);
+    assert_eq!(names("?deleted=true").await, [(json!("web"), false)]);
+    assert!(names("?deleted=true&search=db").await.is_empty(), "{db} is not deleted");
+    let other = a_organisation(app.pool()).await;
+    let stranger = app.person_of(other, Role::SuperAdmin).await;
+    assert_eq!(app.get(&stranger, "/host-groups?deleted=true").await.expect(200)["total"], 0);
+    app.clock.advance(chrono::TimeDelta::days(31));
+    assert!(names("?deleted=true").await.is_empty(), "too late to restore");
+}
+
+/// Spec: host-groups 15, 19
+/// Spec: users-teams-rbac 10, 12
+#[tokio::test]
+async fn what_somebody_is_limited_to_names_the_teams_and_counts_the_hosts() {
+    let app = App::new().await;
+    let admin = app.person(Role::OrgAdmin).await;
+    let engineer = app.person(Role::Engineer).await;
+    let mut groups = Vec::new();
+    for name in ["own", "of the team"] {
+        let group = a_group(&app, &admin, name).await;
+        let host = a_host(app.org).insert(app.pool()).await;
+        let members = format!("/host-groups/{group}/members");
+        app.post(&admin, &members, Some(json!({"host_ids": [host.id]}))).await.expect(200);
+        groups.push(group.parse::<Uuid>().unwrap());
+    }
+    a_host(app.org).insert(app.pool()).await;
+    let path = |who: &Person| format!("/users/{}/host-scope", who.actor.user_id);
+    let shown = async |who: &Person| app.get(&admin, &path(who)).await.expect(200);
+    let before = shown(&engineer).await;
+    assert_eq!((&before["sees_all"], &before["host_count"]), (&json!(true), &json!(3)));
+    let set = json!({"group_ids": [groups[0]]});
+    let own = send(&app, &admin, "PUT", &path(&engineer), set).await.expect(200);
+    assert_eq!((&own["sees_all"], &own["host_count"]), (&json!(false), &json!(1)));
+    let team = new_id();
+    sqlx::query(
+        "INSERT INTO teams (id, org_id, name, created_at, updated_at) VALUES ($1, $2, 'ops', now(), now())",
+    )
+    .bind(team)
+    .bind(app.org)
+    .execute(app.pool())
+    .await
+    .unwrap();
+    for (who, group) in [(&engineer, groups[1]), (&admin, groups[0])] {
+        sqlx::query(
+            "WITH joined AS (INSERT INTO team_members (team_id, user_id, added_at) VALUES ($1, $2, now()))
+             INSERT INTO team_host_groups (team_id, group_id, added_at) VALUES ($1, $3, now())",
+        )
+        .bind(team)
+        .bind(who.actor.user_id)
+        .bind(group)
+        .execute(app.pool())
+        .await
+        .unwrap();
+    }
+    assert_eq!(shown(&engineer).await["host_count"], 1, "a team that does not scope adds nothing");
+    sqlx::query("UPDATE teams SET scoping = true").execute(app.pool()).await.unwrap();
+    let scope = shown(&engineer).await;
+    assert_eq!(scope["host_count"], 2);
+    assert_eq!(scope["groups"], json!([{"id": groups[0], "name": "own"}]));
+    let team = json!({"id": team, "name": "ops"});
+    assert_eq!(
+        scope["team_groups"],
+        json!([
+            {"id": groups[1], "name": "of the team", "team": team},
+            {"id": groups[0], "name": "own", "team": team},
+        ])
+    );
+    let administrator = shown(&admin).await;
+    assert_eq!((&administrator["sees_all"], &administrator["host_count"]), (&json!(true), &json!(3)));
+}
+
 /// Spec: host-groups 9, 15
 #[tokio::test]
 async fn a_group_that_is_all_somebody_is_limited_to_cannot_be_deleted() {

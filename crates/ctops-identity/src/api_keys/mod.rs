@@ -3,7 +3,7 @@
 //! A key is a random secret of which only the SHA-256 is kept. A personal key speaks for its owner, a service key for a
 //! service account that is made with it and never signs in; both with the permissions named for the key and no other,
 //! on the host groups and from the networks named for it. Owns `api_keys`; writes the service accounts in `users` and
-//! `memberships`.
+//! `memberships`; reads `host_groups`.
 //!
 //! Invariants: the secret is shown once; a key never has more rights than whom it speaks for has at that moment; every
 //! request asks the database, so a revoked key is dead on every node with the next one; keys cannot make or revoke keys.

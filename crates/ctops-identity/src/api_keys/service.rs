@@ -146,6 +146,7 @@ pub(super) async fn create(
             "there are {live} keys already, at most {most} are allowed"
         )));
     }
+    check_groups(&mut tx, &grant, key.host_groups.as_deref().unwrap_or_default()).await?;
     let (id, secret) = put(&mut tx, &grant, actor, &key, role, now).await?;
     let after = json!({
         "name": key.name, "kind": kind.as_str(), "scopes": key.scopes, "host_groups": key.host_groups,
@@ -161,6 +162,16 @@ pub(super) async fn create(
     let mut made = store::list(&state.pool, &grant, owner, Some(id)).await.map_err(Problem::internal)?;
     let key = made.pop().ok_or_else(|| Problem::not_found("API key"))?;
     Ok(CreatedKey { key, secret })
+}
+
+/// Refuses host groups that whoever makes the key cannot see (auth 20).
+async fn check_groups(tx: &mut Tx<'_>, grant: &Grant, groups: &[Uuid]) -> Result<(), Problem> {
+    let unknown = store::unknown_groups(tx, grant, groups).await.map_err(Problem::internal)?;
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<String> = unknown.iter().map(Uuid::to_string).collect();
+    Err(Problem::invalid_field("host_groups", "unknown", format!("no such host group: {}", ids.join(", "))))
 }
 
 async fn put(

@@ -149,6 +149,25 @@ pub(super) async fn count_live_locked(
     .await
 }
 
+/// Those of these host groups that are not there for who makes the key. The others stay until the transaction ends.
+pub(super) async fn unknown_groups(
+    tx: &mut Tx<'_>,
+    grant: &Grant,
+    groups: &[Uuid],
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    let there: Vec<Uuid> = sqlx::query_scalar(
+        "SELECT g.id FROM host_groups g
+         WHERE g.id = ANY($1) AND g.org_id = $2 AND g.deleted_at IS NULL AND ($3::uuid[] IS NULL OR g.id = ANY($3))
+         FOR SHARE",
+    )
+    .bind(groups)
+    .bind(grant.org_id())
+    .bind(grant.scope_ids())
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(groups.iter().copied().filter(|group| !there.contains(group)).collect())
+}
+
 /// A key on its way into the database.
 pub(super) struct KeyInsert<'a> {
     pub(super) id: Uuid,

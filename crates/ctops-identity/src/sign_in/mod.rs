@@ -27,13 +27,14 @@ use utoipa_axum::router::UtoipaMethodRouterExt;
 use utoipa_axum::routes;
 
 pub use answer::{SignInBody, answer, is_local_path, redirect_answer};
-pub use complete::{FirstFactor, PendingSignIn, SignInOutcome, complete};
+pub use complete::{FirstFactor, PendingSignIn, SignInOutcome, complete, complete_as_of};
 pub use http::user_agent;
 
 pub use model::{CREDENTIAL_POSTS, refusal_time};
 
-pub(crate) use model::{ACCOUNT_LOCK, SignInDeps};
+pub(crate) use model::{ACCOUNT_LOCK, SECOND_FACTOR_LOCK, SignInDeps};
 pub(crate) use second_step_http::step_from;
+pub(crate) use sso_only::keeps_passwords_out;
 
 pub(crate) fn slice(deps: SignInDeps) -> Slice {
     Slice::new("sign_in")

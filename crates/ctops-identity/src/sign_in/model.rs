@@ -46,7 +46,7 @@ pub(super) const MAX_FAILURES: i32 = 5;
 
 /// Wrong second factors for one account over several sign-ins, so that who has the password cannot go on guessing by
 /// beginning anew.
-pub(super) const SECOND_FACTOR_LOCK: LockOut = LockOut {
+pub(crate) const SECOND_FACTOR_LOCK: LockOut = LockOut {
     scope: "second_factor_lock",
     failures: 10,
     window: Duration::from_secs(60 * 60),

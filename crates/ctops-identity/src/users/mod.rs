@@ -16,6 +16,8 @@ mod emergency;
 mod http;
 pub(crate) mod membership;
 mod model;
+mod security;
+mod security_http;
 mod service;
 mod store;
 
@@ -57,6 +59,8 @@ pub(crate) fn slice() -> Slice {
         .operation(Access::Needs(&USERS_READ), routes!(http::list_users))
         .operation(Access::Needs(&USERS_READ), routes!(http::get_user))
         .operation(Access::Needs(&USERS_READ), routes!(http::list_user_history))
+        .operation(Access::Needs(&USERS_READ), routes!(security_http::get_user_security))
+        .operation(Access::Needs(&USERS_MANAGE), routes!(security_http::unlock_user))
         .operation(Access::Needs(&USERS_MANAGE), routes!(http::update_user))
         .operation(Access::Needs(&USERS_MANAGE), routes!(http::remove_user))
         .operation(Access::Needs(&USERS_MANAGE), routes!(http::restore_user))

@@ -268,3 +268,73 @@ async fn a_key_beside_a_cookie_speaks_alone() {
     assert_ne!(app.send(forged).await.status, StatusCode::NO_CONTENT, "no Origin, no header: a forged write");
     assert_eq!(app.send(get("/me").with(&browser)).await.status, StatusCode::OK);
 }
+
+async fn a_group(app: &App, org: &str, name: &str) -> uuid::Uuid {
+    sqlx::query_scalar(
+        "INSERT INTO host_groups (id, org_id, name, created_at, updated_at)
+         SELECT $1, o.id, $3, now(), now() FROM organisations o WHERE o.name = $2 RETURNING id",
+    )
+    .bind(ctops_base::id::new_id())
+    .bind(org)
+    .bind(name)
+    .fetch_one(app.db.pool())
+    .await
+    .unwrap()
+}
+
+/// Spec: auth 20
+/// Spec: users-teams-rbac 1
+#[tokio::test]
+async fn a_key_is_limited_to_host_groups_that_its_maker_can_see_and_to_no_other() {
+    let (app, admin) = App::set_up().await;
+    let own = "Analytical Engines";
+    let (web, db, gone) =
+        (a_group(&app, own, "web").await, a_group(&app, own, "db").await, a_group(&app, own, "gone").await);
+    app.execute("UPDATE host_groups SET deleted_at = now() WHERE name = 'gone'").await;
+    let other = ctops_testkit::a_organisation(app.db.pool()).await;
+    let theirs = ctops_base::id::new_id();
+    sqlx::query("INSERT INTO host_groups (id, org_id, name, created_at, updated_at) VALUES ($1, $2, 'x', now(), now())")
+        .bind(theirs)
+        .bind(other)
+        .execute(app.db.pool())
+        .await
+        .unwrap();
+    let bob = app.add_member("bob@example.com", &["engineer"]).await;
+    let browser = app.login("bob@example.com", PASSWORD, "192.0.2.77").await.browser();
+    sqlx::query("INSERT INTO user_host_scopes (user_id, group_id) VALUES ($1, $2)")
+        .bind(bob)
+        .bind(web)
+        .execute(app.db.pool())
+        .await
+        .unwrap();
+    let asked = async |by: &Browser, path: &str, groups: Value| {
+        let mut body = json!({ "name": "Job", "scopes": ["things.read"], "host_groups": groups });
+        if path == "/api-keys" {
+            body["role"] = json!("read_only");
+        }
+        app.send(post(path, body).with(by)).await
+    };
+    for (by, path, groups) in [
+        (&admin, "/me/api-keys", json!([web, gone])),
+        (&admin, "/me/api-keys", json!([theirs])),
+        (&admin, "/api-keys", json!([theirs])),
+        (&admin, "/me/api-keys", json!([ctops_base::id::new_id()])),
+        (&browser, "/me/api-keys", json!([web, db])),
+    ] {
+        let refused = asked(by, path, groups.clone()).await;
+        assert_eq!(refused.refusal(), (422, "validation_failed"), "{path} {groups}");
+        let field = &refused.body["fields"][0];
+        assert_eq!((&field["path"], &field["code"]), (&json!("host_groups"), &json!("unknown")));
+    }
+    assert_eq!(app.count("SELECT count(*) FROM api_keys").await, 0, "nothing was left behind");
+    assert_eq!(
+        app.count("SELECT count(*) FROM users WHERE kind = 'service'").await,
+        0,
+        "nor an account of a service"
+    );
+    let made = asked(&admin, "/me/api-keys", json!([web, db])).await;
+    assert_eq!((made.status.as_u16(), &made.body["key"]["host_groups"]), (201, &json!([web, db])));
+    assert_eq!(asked(&browser, "/me/api-keys", json!([web])).await.status, StatusCode::CREATED);
+    let unlimited = asked(&admin, "/api-keys", json!([])).await;
+    assert_eq!(unlimited.body["key"]["host_groups"], Value::Null, "no group is no limit");
+}

@@ -1,5 +1,7 @@
 //! Statements on `host_groups`, `host_group_members` and `user_host_scopes`.
 
+mod scopes;
+
 use chrono::{DateTime, Utc};
 use ctops_base::text::escape_like;
 use ctops_pg::{Pool, Tx};
@@ -7,11 +9,14 @@ use ctops_slice::{Grant, in_scope};
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
+pub(super) use scopes::{hold_groups, hosts_in_scope, roles_of_member, scope_of, set_scope, team_groups_of};
+
 use super::model::{Group, GroupQuery, Reference, Text};
 
-/// A group with the members that the parameter `$2` lets through.
+/// A group, deleted or not, with the members that the parameter `$2` lets through.
 const GROUP: &str = concat!(
-    "SELECT g.id, g.name, g.description, g.kind, c.members, c.online, c.offline, g.created_at, g.updated_at
+    "SELECT g.id, g.name, g.description, g.kind, c.members, c.online, c.offline, g.created_at, g.updated_at,
+            g.deleted_at
      FROM host_groups AS g
      CROSS JOIN LATERAL (
          SELECT count(*) AS members,
@@ -22,10 +27,17 @@ const GROUP: &str = concat!(
          WHERE m.group_id = g.id AND ",
     in_scope!("v.host_id", "$2"),
     ") AS c
-     WHERE g.org_id = $1 AND g.deleted_at IS NULL AND ($2::uuid[] IS NULL OR g.id = ANY($2))"
+     WHERE g.org_id = $1 AND ($2::uuid[] IS NULL OR g.id = ANY($2))"
 );
 
+/// Completes [`GROUP`] for groups that are there.
+const LIVE: &str = " AND g.deleted_at IS NULL";
+
 fn push_filter(sql: &mut QueryBuilder<Postgres>, query: &GroupQuery) {
+    match query.deleted_after {
+        None => sql.push(LIVE),
+        Some(after) => sql.push(" AND g.deleted_at > ").push_bind(after),
+    };
     if let Some(search) = &query.search {
         sql.push(" AND lower(g.name) LIKE lower(").push_bind(format!("%{}%", escape_like(search))).push(")");
     }
@@ -36,8 +48,7 @@ fn push_filter(sql: &mut QueryBuilder<Postgres>, query: &GroupQuery) {
 
 /// Groups on all pages together.
 pub(super) async fn count(pool: &Pool, grant: &Grant, query: &GroupQuery) -> Result<i64, sqlx::Error> {
-    let mut sql =
-        QueryBuilder::new("SELECT count(*) FROM host_groups AS g WHERE g.deleted_at IS NULL AND g.org_id = ");
+    let mut sql = QueryBuilder::new("SELECT count(*) FROM host_groups AS g WHERE g.org_id = ");
     sql.push_bind(grant.org_id());
     if let Some(sets) = grant.scope_ids() {
         sql.push(" AND g.id = ANY(").push_bind(sets.to_vec()).push(")");
@@ -67,13 +78,14 @@ fn arguments(grant: &Grant) -> Result<sqlx::postgres::PgArguments, sqlx::Error> 
 /// One live group.
 pub(super) async fn find(pool: &Pool, grant: &Grant, id: Uuid) -> Result<Option<Group>, sqlx::Error> {
     let mut sql = QueryBuilder::with_arguments(GROUP, arguments(grant)?);
-    sql.push(" AND g.id = ").push_bind(id);
+    sql.push(LIVE).push(" AND g.id = ").push_bind(id);
     sql.build_query_as().fetch_optional(pool).await
 }
 
 /// Live groups that a host in scope is in, by name.
 pub(super) async fn of_host(pool: &Pool, grant: &Grant, host_id: Uuid) -> Result<Vec<Group>, sqlx::Error> {
     let mut sql = QueryBuilder::with_arguments(GROUP, arguments(grant)?);
+    sql.push(LIVE);
     sql.push(" AND EXISTS (SELECT 1 FROM host_group_members AS o WHERE o.group_id = g.id AND o.host_id = ");
     sql.push_bind(host_id).push(") ORDER BY lower(g.name), g.id");
     sql.build_query_as().fetch_all(pool).await
@@ -296,84 +308,4 @@ pub(super) async fn sizes(
     .bind(hosts)
     .fetch_one(&mut **tx)
     .await
-}
-
-/// Roles of a member of the organisation; none when there is no such member.
-pub(super) async fn roles_of_member(
-    tx: &mut Tx<'_>,
-    grant: &Grant,
-    user_id: Uuid,
-) -> Result<Option<Vec<String>>, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT m.roles
-         FROM memberships m
-         JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL
-         WHERE m.user_id = $1 AND m.org_id = $2 AND m.state <> 'removed'
-         FOR UPDATE OF m",
-    )
-    .bind(user_id)
-    .bind(grant.org_id())
-    .fetch_optional(&mut **tx)
-    .await
-}
-
-/// The groups somebody is limited to by themselves, by name.
-pub(super) async fn scope_of(
-    tx: &mut Tx<'_>,
-    grant: &Grant,
-    user_id: Uuid,
-) -> Result<Vec<(Uuid, String)>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT g.id, g.name
-         FROM user_host_scopes us
-         JOIN host_groups g ON g.id = us.group_id AND g.org_id = $2 AND g.deleted_at IS NULL
-         WHERE us.user_id = $1
-         ORDER BY lower(g.name), g.id",
-    )
-    .bind(user_id)
-    .bind(grant.org_id())
-    .fetch_all(&mut **tx)
-    .await
-}
-
-/// Locks live groups of the organisation against deletion; those that are there.
-pub(super) async fn hold_groups(
-    tx: &mut Tx<'_>,
-    grant: &Grant,
-    ids: &[Uuid],
-) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT id FROM host_groups
-         WHERE id = ANY($1) AND org_id = $2 AND deleted_at IS NULL
-         ORDER BY id
-         FOR SHARE",
-    )
-    .bind(ids)
-    .bind(grant.org_id())
-    .fetch_all(&mut **tx)
-    .await
-}
-
-/// Replaces the groups somebody is limited to in this organisation.
-pub(super) async fn set_scope(
-    tx: &mut Tx<'_>,
-    grant: &Grant,
-    user_id: Uuid,
-    groups: &[Uuid],
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "DELETE FROM user_host_scopes us
-         USING host_groups g
-         WHERE g.id = us.group_id AND g.org_id = $2 AND us.user_id = $1",
-    )
-    .bind(user_id)
-    .bind(grant.org_id())
-    .execute(&mut **tx)
-    .await?;
-    sqlx::query("INSERT INTO user_host_scopes (user_id, group_id) SELECT $1, said.id FROM UNNEST($2::uuid[]) AS said (id)")
-        .bind(user_id)
-        .bind(groups)
-        .execute(&mut **tx)
-        .await
-        .map(drop)
 }
