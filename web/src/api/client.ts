@@ -103,6 +103,9 @@ export const api = {
   post: <T>(path: string, body?: unknown) => request<T>('POST', path, { body }),
   put: <T>(path: string, body: unknown, version?: number) =>
     request<T>('PUT', path, { body, version }),
-  patch: <T>(path: string, body: unknown) => request<T>('PATCH', path, { body }),
-  delete: (path: string) => request<void>('DELETE', path),
+  patch: <T>(path: string, body: unknown, version?: number) =>
+    request<T>('PATCH', path, { body, version }),
+  delete: (path: string, version?: number) => request<void>('DELETE', path, { version }),
+  /** Removes what the body names, out of a set. */
+  deleteSome: <T>(path: string, body: unknown) => request<T>('DELETE', path, { body }),
 };

@@ -7,7 +7,7 @@ import type { components } from './schema.gen';
 type Schemas = components['schemas'];
 
 /** The server always writes optional values, as null when they are missing. */
-type Written<T> = T extends readonly (infer Item)[]
+export type Written<T> = T extends readonly (infer Item)[]
   ? Written<Item>[]
   : T extends object
     ? { [Key in keyof T]-?: Written<Exclude<T[Key], undefined>> }
@@ -48,7 +48,11 @@ export type Permission =
   | 'api_keys.own'
   | 'identity_providers.read'
   | 'identity_providers.write'
-  | 'service_keys.manage';
+  | 'service_keys.manage'
+  | 'host_groups.read'
+  | 'host_groups.write'
+  | 'host_scopes.manage'
+  | 'rbac.manage';
 export type TokenStatus = 'active' | 'expired' | 'exhausted' | 'revoked';
 export type AgentStatus = 'pending' | 'active' | 'offline' | 'revoked';
 export type HostStatus = 'online' | 'offline' | 'unknown' | 'pending';

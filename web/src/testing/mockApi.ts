@@ -1,4 +1,15 @@
 import { vi } from 'vitest';
+import type {
+  CustomRole,
+  HostGroup,
+  HostGroupReference,
+  HostScope,
+  PermissionExplanation,
+  PermissionInfo,
+  RoleAssignment,
+  RolePreview,
+  UserSecurity,
+} from '@/api/access';
 import { API_BASE } from '@/api/client';
 import type {
   DirectoryChoice,
@@ -11,6 +22,7 @@ import type {
   LdapTestResult,
   LinkRequired,
 } from '@/api/directory';
+import type { EgressPolicy } from '@/api/egress';
 import type { Features } from '@/api/features';
 import type { IdentityProvider, Preset, ProviderTest } from '@/api/identityProviders';
 import type { ActivationToken, Licence, LicenceHistory } from '@/api/licence';
@@ -72,6 +84,8 @@ import type {
   SmtpTest,
   SystemHealth,
 } from '@/api/settings';
+import type { Profile } from '@/features/profile/api';
+import type { VerifyAnswer } from '@/features/verification/api';
 
 /** Calls about people, teams and organisations. */
 export interface PeopleEndpoints {
@@ -95,13 +109,17 @@ export interface PeopleEndpoints {
   'POST /teams/{id}/members/preview': TeamMemberPreview;
   'DELETE /teams/{id}/members/{id}': undefined;
   'PUT /teams/{id}/host-groups': TeamDetail;
-  'GET /host-groups': Page<{ id: string; name: string }>;
   'GET /identity-providers': ListOf<IdentityProvider>;
   'POST /identity-providers': IdentityProvider;
   'GET /identity-providers/presets': Preset[];
   'PATCH /identity-providers/{id}': IdentityProvider;
   'DELETE /identity-providers/{id}': undefined;
   'POST /identity-providers/{id}/test': ProviderTest;
+  'GET /identity-providers/{id}': IdentityProvider;
+  'GET /settings/egress': EgressPolicy;
+  'PUT /settings/egress': EgressPolicy;
+  'POST /settings/egress/targets': EgressPolicy;
+  'DELETE /settings/egress/targets/{id}': undefined;
   'GET /organisations': ListOf<Organisation>;
   'POST /organisations': Organisation;
   'GET /organisations/{id}': Organisation;
@@ -110,6 +128,42 @@ export interface PeopleEndpoints {
   'POST /me/organisation': undefined;
   'POST /me/external-identities/preview': LinkPreview;
   'POST /me/external-identities': undefined;
+}
+
+/** Calls about host groups, who is limited to them, custom roles, and how others sign in. */
+export interface AccessEndpoints {
+  'GET /host-groups': Page<HostGroup>;
+  'POST /host-groups': HostGroup;
+  'GET /host-groups/{id}': HostGroup;
+  'PATCH /host-groups/{id}': HostGroup;
+  'DELETE /host-groups/{id}': undefined;
+  'POST /host-groups/{id}/restore': HostGroup;
+  'GET /host-groups/{id}/references': ListOf<HostGroupReference>;
+  'GET /host-groups/{id}/members': Page<HostRow>;
+  'POST /host-groups/{id}/members': { added: number; already_member: number };
+  'DELETE /host-groups/{id}/members': { removed: number; not_member: number };
+  'GET /hosts/{id}/groups': ListOf<HostGroup>;
+  'GET /users/{id}': User;
+  'GET /users/{id}/host-scope': HostScope;
+  'PUT /users/{id}/host-scope': HostScope;
+  'GET /users/{id}/security': UserSecurity;
+  'POST /users/{id}/unlock': undefined;
+  'DELETE /users/{id}/mfa': undefined;
+  'GET /users/{id}/sessions': ListOf<SessionRow>;
+  'DELETE /users/{id}/sessions': undefined;
+  'DELETE /users/{id}/sessions/{id}': undefined;
+  'GET /permissions': ListOf<PermissionInfo>;
+  'GET /permissions/explain': PermissionExplanation;
+  'GET /roles': ListOf<CustomRole>;
+  'POST /roles': CustomRole;
+  'GET /roles/{id}': CustomRole;
+  'PUT /roles/{id}': CustomRole;
+  'DELETE /roles/{id}': undefined;
+  'POST /roles/preview': RolePreview;
+  'GET /role-assignments': ListOf<RoleAssignment>;
+  'POST /role-assignments': RoleAssignment;
+  'DELETE /role-assignments/{id}': undefined;
+  'POST /organisations/{id}/restore': Organisation;
 }
 
 /** Calls about directories. */
@@ -129,13 +183,20 @@ export interface DirectoryEndpoints {
 }
 
 /** Every call the interface makes, with the shape of its answer. */
-export interface Endpoints extends DirectoryEndpoints, PeopleEndpoints {
+export interface Endpoints extends AccessEndpoints, DirectoryEndpoints, PeopleEndpoints {
   'GET /auth/methods': AuthMethods;
   'POST /setup': Me;
   'POST /auth/login': SignInAnswer;
   'POST /auth/forgot-password': undefined;
   'POST /auth/reset-password': undefined;
   'PUT /me/password': undefined;
+  'POST /auth/register': undefined;
+  'POST /auth/verify-email': VerifyAnswer;
+  'POST /auth/resend-verification': undefined;
+  'GET /me/profile': Profile;
+  'PATCH /me': Profile;
+  'POST /me/email': undefined;
+  'DELETE /me/email': undefined;
   'GET /auth/mfa': SecondStep;
   'POST /auth/mfa/verify': SignInAnswer;
   'POST /auth/mfa/passkey/options': PasskeyChallenge;
@@ -170,6 +231,7 @@ export interface Endpoints extends DirectoryEndpoints, PeopleEndpoints {
   'POST /licence/activation-tokens': ActivationToken;
   'POST /licence/revocations/refresh': Licence;
   'POST /auth/logout': undefined;
+  'GET /auth/provider-logout': { url: string | null };
   'GET /me': Me;
   'GET /me/sessions': ListOf<SessionRow>;
   'DELETE /me/sessions': undefined;

@@ -9,7 +9,8 @@ import { TimeAgo } from '@/ui/TimeAgo';
 import classes from './HostTable.module.css';
 import { hostName, LIST_THRESHOLDS, osLabel, STATUS_LABEL, STATUS_TONE } from './words';
 
-const COLUMNS: readonly Column<HostRow>[] = [
+/** What lists of hosts show. */
+export const HOST_COLUMNS: readonly Column<HostRow>[] = [
   {
     id: 'hostname',
     header: 'Name',
@@ -104,7 +105,7 @@ export function HostTable({ rows, busy, sort, onSort }: HostTableProps) {
   return (
     <DataTable
       label="Hosts"
-      columns={COLUMNS}
+      columns={HOST_COLUMNS}
       rows={rows}
       rowKey={(host) => host.id}
       sort={sort}

@@ -3,6 +3,9 @@ import { Server } from 'lucide-react';
 import { type Feature, signedInRoute } from '@/app/registry';
 import { parseHostPageSearch, parseHostSearch } from './search';
 
+export { HOST_COLUMNS } from './HostTable';
+export { hostName } from './words';
+
 export const hostsRoute = createRoute({
   getParentRoute: () => signedInRoute,
   path: '/hosts',

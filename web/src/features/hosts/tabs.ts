@@ -1,5 +1,6 @@
 import type { ComponentType } from 'react';
 import type { HostDetail } from '@/api/schema';
+import { AccessTab } from './AccessTab';
 import { ActivityTab } from './ActivityTab';
 import { NetworkTab } from './NetworkTab';
 import { OverviewTab } from './OverviewTab';
@@ -17,5 +18,6 @@ export const hostTabs: readonly [HostTab, ...HostTab[]] = [
   { id: 'overview', label: 'Overview', content: OverviewTab },
   { id: 'storage', label: 'Storage', content: StorageTab },
   { id: 'network', label: 'Network', content: NetworkTab },
+  { id: 'access', label: 'Access', content: AccessTab },
   { id: 'activity', label: 'Activity', content: ActivityTab },
 ];
