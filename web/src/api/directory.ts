@@ -51,6 +51,8 @@ export interface LdapTestResult {
     steps: LdapTestStep[];
     certificate: { subject: string; not_after: string } | null;
     entries: number | null;
+    /** Host that needs an entry among the internal targets. */
+    needs_target: string | null;
   }[];
 }
 

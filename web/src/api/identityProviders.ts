@@ -5,14 +5,31 @@ export interface RoleRule {
   role: string;
 }
 
+/** Addresses instead of the discovery document. */
+export interface OidcEndpoints {
+  authorization: string;
+  token: string;
+  jwks: string;
+  userinfo: string | null;
+  end_session: string | null;
+}
+
 export interface OidcSettings {
   preset: string;
   issuer: string;
   client_id: string;
-  client_authentication?: 'basic' | 'post';
+  client_authentication: 'basic' | 'post';
+  endpoints: OidcEndpoints | null;
   scopes: string[];
   claims: { email: string; name: string; groups: string };
-  ca_pem?: string | null;
+  ca_pem: string | null;
+}
+
+export interface SamlAttributes {
+  subject: string;
+  email: string;
+  name: string;
+  groups: string;
 }
 
 export interface ProviderCertificate {
@@ -26,6 +43,9 @@ export interface SamlTrust {
   entity_id: string;
   sign_in_url: string;
   certificates: ProviderCertificate[];
+  attributes: SamlAttributes;
+  allow_idp_initiated: boolean;
+  second_factor_contexts: string[];
   own_entity_id: string;
   acs_url: string;
 }
@@ -40,9 +60,11 @@ export interface IdentityProvider {
   trust_email: boolean;
   role_map: RoleRule[];
   default_role: string;
+  secret_set_at: string | null;
   redirect_url: string | null;
   oidc: OidcSettings | null;
   saml: SamlTrust | null;
+  version: number;
 }
 
 export interface Preset {
@@ -58,17 +80,25 @@ export interface Preset {
 export interface ProviderTest {
   passed: boolean;
   steps: { name: string; passed: boolean; detail: string }[];
+  /** Host that needs an entry among the internal targets. */
+  needs_target: string | null;
 }
 
-export interface NewProvider {
+/** What is sent; absent secrets and metadata stay as they are. */
+export interface ProviderInput {
   name: string;
   enabled: boolean;
   allowed_domains: string[];
   trust_email: boolean;
   role_map: RoleRule[];
   default_role: string;
-  oidc?: { settings: OidcSettings; client_secret: string };
-  saml?: { metadata_xml: string };
+  oidc?: { settings: OidcSettings; client_secret?: string };
+  saml?: {
+    metadata_xml?: string;
+    attributes: SamlAttributes;
+    allow_idp_initiated: boolean;
+    second_factor_contexts: string[];
+  };
 }
 
 /** One way to sign in; the address of providers begins their round trip. */

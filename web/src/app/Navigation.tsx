@@ -3,6 +3,7 @@ import { Link, useRouteContext, useRouter, useRouterState } from '@tanstack/reac
 import { LogOut } from 'lucide-react';
 import { useId } from 'react';
 import { api } from '@/api/client';
+import { leaveTo } from '@/api/leave';
 import { forgetSignIn, useMe } from '@/api/session';
 import { OrganisationSwitch } from '@/features/organisation/OrganisationSwitch';
 import { errorText } from '@/ui/Notice';
@@ -11,6 +12,11 @@ import classes from './Navigation.module.css';
 import type { NavEntry } from './registry';
 import { ThemeChoice } from './ThemeChoice';
 import { TierBadge } from './TierBadge';
+
+/** Where to go on after signing out here. */
+interface ProviderLogout {
+  url: string | null;
+}
 
 interface NavigationProps {
   onNavigate?: () => void;
@@ -108,9 +114,19 @@ function SignOut() {
   const client = useQueryClient();
   const router = useRouter();
   const signOut = useMutation({
-    mutationFn: () => api.post<void>('/auth/logout'),
-    onSuccess: () => {
+    mutationFn: async () => {
+      // Asked first, because nobody is known any more after signing out. It must not keep anybody from leaving.
+      const provider = await api
+        .get<ProviderLogout>('/auth/provider-logout')
+        .catch(() => undefined);
+      await api.post<void>('/auth/logout');
+      return provider?.url;
+    },
+    onSuccess: (place) => {
       forgetSignIn(client, 'signed-out');
+      if (place) {
+        return leaveTo(place);
+      }
       return router.navigate({ to: '/login', search: {} });
     },
   });

@@ -48,6 +48,9 @@ export function methods(more: Partial<AuthMethods> = {}): AuthMethods {
     setup_required: false,
     setup_code_required: true,
     email_verification_required: true,
+    registration_open: false,
+    password_reset_offered: true,
+    legal_notice: '',
     methods: [{ kind: 'password' }],
     ...more,
   };

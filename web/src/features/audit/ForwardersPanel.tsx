@@ -2,6 +2,7 @@ import { Button, Group } from '@mantine/core';
 import { Plus } from 'lucide-react';
 import { useMemo, useState } from 'react';
 import type { AuditForwarder } from '@/api/schema';
+import { TargetOffer } from '@/features/internal-targets';
 import { Banner } from '@/ui/Banner';
 import { ConfirmDialog } from '@/ui/ConfirmDialog';
 import { type Column, DataTable } from '@/ui/DataTable';
@@ -43,6 +44,12 @@ export function ForwardersPanel() {
         </Banner>
       )}
       {test.error && <Banner tone="bad">{errorText(test.error)}</Banner>}
+      {test.data?.needs_target && (
+        <TargetOffer
+          host={test.data.needs_target}
+          onAdded={() => test.variables && test.mutate(test.variables)}
+        />
+      )}
       <Loadable
         query={query}
         loading={<TableSkeleton rows={2} />}

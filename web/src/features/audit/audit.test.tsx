@@ -262,7 +262,11 @@ describe('retention and forwarding', () => {
   it('Spec: audit-log 15: forwarders_show_lag_and_last_error_and_are_tested', async () => {
     const { user } = open(PATH, {
       'GET /audit/forwarders': { items: [aForwarder(), aForwarder({ id: 'f2', enabled: false })] },
-      'POST /audit/forwarders/{id}/test': { delivered: false, error: 'no answer' },
+      'POST /audit/forwarders/{id}/test': {
+        delivered: false,
+        error: 'no answer',
+        needs_target: null,
+      },
     });
     const rows = await tableRows('Forwarders');
     expect(rows[0]?.slice(0, 5)).toEqual([
@@ -275,6 +279,26 @@ describe('retention and forwarding', () => {
     expect(rows[1]?.[3]).toBe('Off');
     await user.click(screen.getAllByRole('button', { name: 'Test SIEM' })[0] as HTMLElement);
     expect(await screen.findByText('Not delivered: no answer')).toBeVisible();
+  });
+
+  it('Spec: security 8: a_receiver_in_a_private_network_is_opened_and_tested_again', async () => {
+    const { api, user } = open(PATH, {
+      'GET /me': aMe([...ADMIN, 'egress.manage']),
+      'GET /audit/forwarders': { items: [aForwarder()] },
+      'POST /audit/forwarders/{id}/test': {
+        delivered: false,
+        error: 'its address is private',
+        needs_target: 'siem.corp.example',
+      },
+      'POST /settings/egress/targets': { mode: 'internal', targets: [] },
+    });
+    await user.click(await screen.findByRole('button', { name: 'Test SIEM' }));
+    await user.click(await screen.findByRole('button', { name: 'Add it and try again' }));
+    await waitFor(() => expect(api.to('POST /audit/forwarders/{id}/test')).toHaveLength(2));
+    expect(api.to('POST /settings/egress/targets')[0]?.body).toEqual({
+      target: 'siem.corp.example',
+      note: '',
+    });
   });
 
   it('Spec: audit-log 15: a_forwarder_is_added_and_a_kept_secret_is_not_sent', async () => {

@@ -8,17 +8,20 @@ import { Notice } from '@/ui/Notice';
 import { PageFrame } from '@/ui/PageFrame';
 import { TableSkeleton } from '@/ui/TableSkeleton';
 import { useDeleteProvider, useProviders } from './api';
-import { CreateProviderDialog } from './CreateProviderDialog';
+import { ProviderDialog } from './ProviderDialog';
 import { ProviderPanel } from './ProviderPanel';
+
+type Editing = { provider?: IdentityProvider };
 
 /** Providers through which people sign in. */
 export function IdentityProvidersPage() {
   const allowed = useCan('identity_providers.read');
+  const mayWrite = useCan('identity_providers.write');
   const query = useProviders(allowed);
-  const [adding, setAdding] = useState(false);
+  const [editing, setEditing] = useState<Editing>();
   const [deleting, setDeleting] = useState<IdentityProvider>();
-  const add = (
-    <Button leftSection={<Plus size={16} aria-hidden="true" />} onClick={() => setAdding(true)}>
+  const add = mayWrite && (
+    <Button leftSection={<Plus size={16} aria-hidden="true" />} onClick={() => setEditing({})}>
       Add provider
     </Button>
   );
@@ -44,12 +47,16 @@ export function IdentityProvidersPage() {
             <ProviderPanel
               key={provider.id}
               provider={provider}
+              mayWrite={mayWrite}
+              onEdit={() => setEditing({ provider })}
               onDelete={() => setDeleting(provider)}
             />
           ))
         }
       </PageFrame>
-      <CreateProviderDialog opened={adding} onClose={() => setAdding(false)} />
+      {editing && (
+        <ProviderDialog provider={editing.provider} onClose={() => setEditing(undefined)} />
+      )}
       <DeleteDialog provider={deleting} onClose={() => setDeleting(undefined)} />
     </>
   );
@@ -74,7 +81,7 @@ function DeleteDialog({ provider, onClose }: DeleteDialogProps) {
       danger
       pending={remove.isPending}
       error={remove.error}
-      onConfirm={() => provider && remove.mutate(provider.id, { onSuccess: close })}
+      onConfirm={() => provider && remove.mutate(provider, { onSuccess: close })}
       onClose={close}
     >
       Nobody can sign in through <bdi>{provider?.name}</bdi> any more. Accounts stay, but are no

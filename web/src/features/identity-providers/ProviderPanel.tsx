@@ -1,7 +1,10 @@
 import { Anchor, Button, Group, Stack, Text } from '@mantine/core';
 import { API_BASE } from '@/api/client';
-import type { IdentityProvider, ProviderTest } from '@/api/identityProviders';
+import type { IdentityProvider, ProviderCertificate, ProviderTest } from '@/api/identityProviders';
+import { TargetOffer } from '@/features/internal-targets';
 import { Banner } from '@/ui/Banner';
+import { Copyable } from '@/ui/Copyable';
+import { type Field, FieldList } from '@/ui/FieldList';
 import { errorText } from '@/ui/Notice';
 import { Panel } from '@/ui/Panel';
 import { StatusBadge } from '@/ui/StatusBadge';
@@ -10,14 +13,17 @@ import { useSwitchProvider, useTestProvider } from './api';
 
 interface ProviderPanelProps {
   provider: IdentityProvider;
+  mayWrite: boolean;
+  onEdit: () => void;
   onDelete: () => void;
 }
 
 /** One provider: what its administrator needs, whether it works, and its switch. */
-export function ProviderPanel({ provider, onDelete }: ProviderPanelProps) {
+export function ProviderPanel({ provider, mayWrite, onEdit, onDelete }: ProviderPanelProps) {
   const test = useTestProvider();
   const toggle = useSwitchProvider();
   const error = test.error ?? toggle.error;
+  const tryOut = () => test.mutate(provider.id);
   return (
     <Panel title={provider.name} aside={<Standing provider={provider} />}>
       <Stack gap="sm">
@@ -27,37 +33,44 @@ export function ProviderPanel({ provider, onDelete }: ProviderPanelProps) {
             The licence does not cover it, so its button is not on the sign-in page.
           </Banner>
         )}
-        {provider.oidc && <OidcFacts provider={provider} />}
-        {provider.saml && <SamlFacts provider={provider} />}
+        <FieldList fields={provider.saml ? samlFacts(provider) : oidcFacts(provider)} />
+        {provider.saml && (
+          <Anchor size="sm" href={`${API_BASE}/auth/saml/${provider.id}/metadata`} download>
+            Our metadata
+          </Anchor>
+        )}
         {test.data && <TestResult result={test.data} />}
-        <Group>
-          <Button
-            variant="default"
-            loading={test.isPending}
-            aria-label={`Test ${provider.name}`}
-            onClick={() => test.mutate(provider.id)}
-          >
-            Test
-          </Button>
-          <Button
-            variant="default"
-            loading={toggle.isPending}
-            aria-label={`${provider.enabled ? 'Switch off' : 'Switch on'} ${provider.name}`}
-            onClick={() => toggle.mutate({ id: provider.id, enabled: !provider.enabled })}
-          >
-            {provider.enabled ? 'Switch off' : 'Switch on'}
-          </Button>
-          <Button
-            variant="default"
-            color="red"
-            aria-label={`Delete ${provider.name}`}
-            onClick={onDelete}
-          >
-            Delete
-          </Button>
-        </Group>
+        {test.data?.needs_target && <TargetOffer host={test.data.needs_target} onAdded={tryOut} />}
+        {mayWrite && (
+          <Group gap="xs">
+            <Action verb="Edit" name={provider.name} onClick={onEdit} />
+            <Action verb="Test" name={provider.name} loading={test.isPending} onClick={tryOut} />
+            <Action
+              verb={provider.enabled ? 'Switch off' : 'Switch on'}
+              name={provider.name}
+              loading={toggle.isPending}
+              onClick={() => toggle.mutate({ id: provider.id, enabled: !provider.enabled })}
+            />
+            <Action verb="Delete" name={provider.name} onClick={onDelete} />
+          </Group>
+        )}
       </Stack>
     </Panel>
+  );
+}
+
+interface ActionProps {
+  verb: string;
+  name: string;
+  loading?: boolean;
+  onClick: () => void;
+}
+
+function Action({ verb, name, loading = false, onClick }: ActionProps) {
+  return (
+    <Button variant="default" loading={loading} aria-label={`${verb} ${name}`} onClick={onClick}>
+      {verb}
+    </Button>
   );
 }
 
@@ -67,46 +80,49 @@ function Standing({ provider }: { provider: IdentityProvider }) {
   );
 }
 
-function OidcFacts({ provider }: { provider: IdentityProvider }) {
-  return (
-    <Stack gap={2}>
-      <Text size="sm">
-        Issuer <code>{provider.oidc?.issuer}</code>, client <code>{provider.oidc?.client_id}</code>
-      </Text>
-      <Text size="sm">
-        Redirect address for the provider: <code>{provider.redirect_url}</code>
-      </Text>
-    </Stack>
-  );
+function oidcFacts({ oidc, redirect_url, secret_set_at }: IdentityProvider): Field[] {
+  return [
+    { name: 'Issuer', value: <bdi>{oidc?.issuer}</bdi> },
+    { name: 'Client id', value: <bdi>{oidc?.client_id}</bdi> },
+    { name: 'Client secret set', value: <TimeAgo at={secret_set_at} /> },
+    {
+      name: 'Redirect address for the provider',
+      value: <Copyable text={redirect_url ?? ''} label="redirect address" />,
+    },
+  ];
 }
 
-function SamlFacts({ provider }: { provider: IdentityProvider }) {
-  const trust = provider.saml;
-  if (!trust) {
-    return null;
+function samlFacts({ saml }: IdentityProvider): Field[] {
+  if (!saml) {
+    return [];
   }
+  return [
+    { name: 'Entity', value: <bdi>{saml.entity_id}</bdi> },
+    {
+      name: 'Our entity id',
+      value: <Copyable text={saml.own_entity_id} label="our entity id" />,
+    },
+    {
+      name: 'Our assertion consumer',
+      value: <Copyable text={saml.acs_url} label="our assertion consumer" />,
+    },
+    ...saml.certificates.map((certificate, at) => ({
+      name: saml.certificates.length > 1 ? `Certificate ${at + 1}` : 'Certificate',
+      value: <Certificate certificate={certificate} />,
+    })),
+  ];
+}
+
+function Certificate({ certificate }: { certificate: ProviderCertificate }) {
+  const ended = Date.parse(certificate.not_after) <= Date.now();
   return (
-    <Stack gap={2}>
-      <Text size="sm">
-        Entity <code>{trust.entity_id}</code>
-      </Text>
-      <Text size="sm">
-        Our entity id: <code>{trust.own_entity_id}</code>
-      </Text>
-      <Text size="sm">
-        Our assertion consumer: <code>{trust.acs_url}</code>
-      </Text>
-      <Anchor size="sm" href={`${API_BASE}/auth/saml/${provider.id}/metadata`} download>
-        Our metadata
-      </Anchor>
-      {trust.certificates.map((certificate) => (
-        <Text size="sm" key={certificate.sha256}>
-          Certificate <bdi>{certificate.subject}</bdi> ends{' '}
-          <TimeAgo at={certificate.not_after} kind="any" />{' '}
-          {certificate.ends_soon && <StatusBadge tone="warn" label="Upload new metadata" />}
-        </Text>
-      ))}
-    </Stack>
+    <Text size="sm" component="span">
+      <bdi>{certificate.subject}</bdi>, {ended ? 'ended' : 'ends'}{' '}
+      <TimeAgo at={certificate.not_after} kind="any" />{' '}
+      {certificate.ends_soon && (
+        <StatusBadge tone={ended ? 'bad' : 'warn'} label="Upload new metadata" />
+      )}
+    </Text>
   );
 }
 

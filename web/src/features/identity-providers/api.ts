@@ -1,6 +1,11 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { api, segment } from '@/api/client';
-import type { IdentityProvider, NewProvider, Preset, ProviderTest } from '@/api/identityProviders';
+import type {
+  IdentityProvider,
+  Preset,
+  ProviderInput,
+  ProviderTest,
+} from '@/api/identityProviders';
 import type { ListOf } from '@/api/schema';
 
 const KEY = ['identity-providers'];
@@ -32,10 +37,26 @@ function useChange<Input, Output>(work: (input: Input) => Promise<Output>) {
   });
 }
 
-export function useCreateProvider() {
-  return useChange((wanted: NewProvider) =>
-    api.post<IdentityProvider>('/identity-providers', wanted),
+interface Save {
+  input: ProviderInput;
+  /** The version that was changed; none for a new provider. */
+  version?: number;
+}
+
+/** Adds a provider, or changes the one with the id. */
+export function useSaveProvider(id: string | undefined) {
+  return useChange(({ input, version }: Save) =>
+    id === undefined
+      ? api.post<IdentityProvider>('/identity-providers', input)
+      : api.patch<IdentityProvider>(`/identity-providers/${segment(id)}`, input, version),
   );
+}
+
+/** The provider as it is stored now, for somebody whose change came too late. */
+export function useFreshProvider() {
+  return useMutation({
+    mutationFn: (id: string) => api.get<IdentityProvider>(`/identity-providers/${segment(id)}`),
+  });
 }
 
 export function useSwitchProvider() {
@@ -45,7 +66,9 @@ export function useSwitchProvider() {
 }
 
 export function useDeleteProvider() {
-  return useChange((id: string) => api.delete(`/identity-providers/${segment(id)}`));
+  return useChange(({ id, version }: IdentityProvider) =>
+    api.delete(`/identity-providers/${segment(id)}`, version),
+  );
 }
 
 export function useTestProvider() {

@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest';
 import type { IdentityProvider } from '@/api/identityProviders';
 import { ago, aMe, methods, ORG_ADMIN, READ_ONLY } from '@/testing/fixtures';
 import { type Answers, Refusal } from '@/testing/mockApi';
-import { renderApp } from '@/testing/renderApp';
-import { EMPTY_FORM, rolesProblem, toRequest } from './newProvider';
+import { renderApp, tableRows } from '@/testing/renderApp';
+import { differences } from './difference';
+import { EMPTY_FORM, fieldErrors, rolesProblem, toForm, toInput } from './form';
 
 const ADMIN = aMe([...ORG_ADMIN, 'identity_providers.read', 'identity_providers.write']);
 
@@ -32,16 +33,35 @@ function aProvider(more: Partial<IdentityProvider> = {}): IdentityProvider {
     role_map: [],
     default_role: 'pending',
     redirect_url: 'https://ops.example.com/api/v1/auth/oidc/p1/callback',
+    secret_set_at: ago(3600),
     oidc: {
       preset: 'custom',
       issuer: 'https://idp.example.com',
       client_id: 'ct-ops',
+      client_authentication: 'basic',
+      endpoints: null,
       scopes: ['email'],
       claims: { email: 'email', name: 'name', groups: '' },
+      ca_pem: null,
     },
     saml: null,
+    version: 4,
     ...more,
   };
+}
+
+function aSamlProvider(more: Partial<IdentityProvider> = {}): IdentityProvider {
+  const saml = {
+    entity_id: 'https://idp.example.com/saml',
+    sign_in_url: 'https://idp.example.com/sso',
+    certificates: [{ subject: 'CN=idp', sha256: 'aa', not_after: ago(-86_400), ends_soon: true }],
+    attributes: { subject: 'uid', email: 'mail', name: 'cn', groups: 'memberOf' },
+    allow_idp_initiated: true,
+    second_factor_contexts: ['urn:mfa', 'urn:smartcard'],
+    own_entity_id: 'https://ops.example.com/api/v1/auth/saml/p1/metadata',
+    acs_url: 'https://ops.example.com/api/v1/auth/saml/p1/acs',
+  };
+  return aProvider({ kind: 'saml', oidc: null, redirect_url: null, saml, ...more });
 }
 
 function open(answers: Answers = {}) {
@@ -53,12 +73,19 @@ function open(answers: Answers = {}) {
   });
 }
 
+/** Opens the dialog of the provider. */
+async function edit(user: ReturnType<typeof renderApp>['user']) {
+  await user.click(await screen.findByRole('button', { name: 'Edit Corporate' }));
+  return within(await screen.findByRole('dialog'));
+}
+
 describe('identity providers', () => {
   it('Spec: auth 33: shows_what_the_provider_needs_and_tests_it', async () => {
     const { user } = open({
       'POST /identity-providers/{id}/test': {
         passed: false,
         steps: [{ name: 'discovery', passed: false, detail: 'TLS with idp.example.com failed' }],
+        needs_target: null,
       },
     });
     expect(await screen.findByText(/\/auth\/oidc\/p1\/callback/)).toBeVisible();
@@ -67,18 +94,7 @@ describe('identity providers', () => {
   });
 
   it('Spec: auth 34: a_certificate_that_ends_soon_and_a_missing_licence_are_marked', async () => {
-    const saml = {
-      entity_id: 'https://idp.example.com/saml',
-      sign_in_url: 'https://idp.example.com/sso',
-      certificates: [{ subject: 'CN=idp', sha256: 'aa', not_after: ago(-86_400), ends_soon: true }],
-      own_entity_id: 'https://ops.example.com/api/v1/auth/saml/p1/metadata',
-      acs_url: 'https://ops.example.com/api/v1/auth/saml/p1/acs',
-    };
-    open({
-      'GET /identity-providers': {
-        items: [aProvider({ kind: 'saml', oidc: null, saml, licensed: false })],
-      },
-    });
+    open({ 'GET /identity-providers': { items: [aSamlProvider({ licensed: false })] } });
     expect(await screen.findByText('Upload new metadata')).toBeVisible();
     expect(screen.getByText(/licence does not cover it/)).toBeVisible();
     expect(screen.getByRole('link', { name: 'Our metadata' })).toHaveAttribute(
@@ -107,6 +123,118 @@ describe('identity providers', () => {
     expect(sent).toMatchObject({ name: 'Corporate', oidc: { client_secret: 'hush' } });
   });
 
+  it('Spec: auth 33: changing_one_keeps_the_secret_and_names_the_version', async () => {
+    const { api, user } = open({ 'PATCH /identity-providers/{id}': aProvider() });
+    const dialog = await edit(user);
+    expect(dialog.getByLabelText('Issuer')).toBeDisabled();
+    await user.click(dialog.getByLabelText(/no discovery document/));
+    await user.click(dialog.getByRole('button', { name: 'Save' }));
+    expect(await dialog.findAllByText('Enter an address beginning with https://.')).toHaveLength(3);
+    expect(api.to('PATCH /identity-providers/{id}')).toHaveLength(0);
+    await user.type(dialog.getByLabelText('Sign-in address'), 'https://idp.example.com/a');
+    await user.type(dialog.getByLabelText('Token address'), 'https://idp.example.com/t');
+    await user.type(dialog.getByLabelText('Key set (JWKS)'), 'https://idp.example.com/k');
+    await user.type(dialog.getByLabelText('Sign-out address'), 'https://idp.example.com/bye');
+    await user.click(dialog.getByRole('button', { name: 'Save' }));
+    await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
+    const sent = api.to('PATCH /identity-providers/{id}')[0];
+    expect(sent?.headers.get('If-Match')).toBe('"4"');
+    expect(sent?.body).toMatchObject({
+      oidc: {
+        settings: {
+          issuer: 'https://idp.example.com',
+          endpoints: { jwks: 'https://idp.example.com/k', userinfo: null },
+        },
+      },
+    });
+    expect(JSON.stringify(sent?.body)).not.toContain('client_secret');
+  });
+
+  it('Spec: settings 5: a_secret_that_would_go_elsewhere_is_asked_for_again', async () => {
+    const fields = [{ path: 'oidc.client_secret', code: 'required', message: 'is missing' }];
+    const { user } = open({
+      'PATCH /identity-providers/{id}': new Refusal(422, 'validation_failed', { fields }),
+    });
+    const dialog = await edit(user);
+    await user.click(dialog.getByRole('button', { name: 'Save' }));
+    expect(await dialog.findByText(/Enter the secret again/)).toBeVisible();
+  });
+
+  it('Spec: settings 4: a_change_that_comes_too_late_shows_both_versions', async () => {
+    const theirs = aProvider({ name: 'Staff', version: 5, trust_email: true });
+    const { api, user } = open({
+      'PATCH /identity-providers/{id}': new Refusal(412, 'version_conflict'),
+      'GET /identity-providers/{id}': theirs,
+    });
+    const dialog = await edit(user);
+    await user.clear(dialog.getByLabelText('Name'));
+    await user.type(dialog.getByLabelText('Name'), 'Mine');
+    await user.click(dialog.getByRole('button', { name: 'Save' }));
+    expect(await tableRows('Both versions')).toEqual([
+      ['Name', 'Mine', 'Staff'],
+      ['Trust email addresses', 'no', 'yes'],
+    ]);
+    expect(dialog.getByRole('button', { name: 'Save' })).toBeDisabled();
+    await user.click(dialog.getByRole('button', { name: 'Keep mine and go on' }));
+    api.answer({ 'PATCH /identity-providers/{id}': aProvider() });
+    await user.click(dialog.getByRole('button', { name: 'Save' }));
+    await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
+    const again = api.to('PATCH /identity-providers/{id}')[1];
+    expect(again?.headers.get('If-Match')).toBe('"5"');
+    expect(again?.body).toMatchObject({ name: 'Mine', trust_email: false });
+  });
+
+  it('Spec: settings 4: what_is_stored_can_be_taken_instead', async () => {
+    const { user } = open({
+      'PATCH /identity-providers/{id}': new Refusal(412, 'version_conflict'),
+      'GET /identity-providers/{id}': aProvider({ name: 'Staff', version: 5 }),
+    });
+    const dialog = await edit(user);
+    await user.click(dialog.getByRole('button', { name: 'Save' }));
+    await user.click(await dialog.findByRole('button', { name: 'Take what is stored' }));
+    expect(dialog.getByLabelText('Name')).toHaveValue('Staff');
+    expect(dialog.queryByRole('table')).toBeNull();
+  });
+
+  it('Spec: security 8: a_refused_test_offers_to_open_the_way_and_tries_again', async () => {
+    const refused = {
+      passed: false,
+      steps: [{ name: 'discovery', passed: false, detail: 'its address is private' }],
+      needs_target: 'idp.corp.example',
+    };
+    const { api, user } = open({
+      'GET /me': aMe([
+        ...ORG_ADMIN,
+        'identity_providers.read',
+        'identity_providers.write',
+        'egress.manage',
+      ]),
+      'POST /identity-providers/{id}/test': refused,
+      'POST /settings/egress/targets': { mode: 'internal', targets: [] },
+    });
+    await user.click(await screen.findByRole('button', { name: 'Test Corporate' }));
+    const add = await screen.findByRole('button', { name: 'Add it and try again' });
+    api.answer({
+      'POST /identity-providers/{id}/test': { passed: true, steps: [], needs_target: null },
+    });
+    await user.click(add);
+    await waitFor(() => expect(api.to('POST /identity-providers/{id}/test')).toHaveLength(2));
+    expect(api.to('POST /settings/egress/targets')[0]?.body).toEqual({
+      target: 'idp.corp.example',
+      note: '',
+    });
+    await waitFor(() => expect(add).not.toBeInTheDocument());
+  });
+
+  it('who_may_only_read_finds_no_buttons', async () => {
+    open({ 'GET /me': aMe([...READ_ONLY, 'identity_providers.read']) });
+    expect(await screen.findByRole('button', { name: 'Copy redirect address' })).toBeVisible();
+    for (const verb of ['Edit', 'Test', 'Switch off', 'Delete']) {
+      expect(screen.queryByRole('button', { name: `${verb} Corporate` })).toBeNull();
+    }
+    expect(screen.queryByRole('button', { name: 'Add provider' })).toBeNull();
+  });
+
   it('deleting_asks_first', async () => {
     const { api, user } = open({ 'DELETE /identity-providers/{id}': undefined });
     await user.click(await screen.findByRole('button', { name: 'Delete Corporate' }));
@@ -114,6 +242,7 @@ describe('identity providers', () => {
     const dialog = within(await screen.findByRole('dialog'));
     await user.click(dialog.getByRole('button', { name: 'Delete provider' }));
     await waitFor(() => expect(api.to('DELETE /identity-providers/{id}')).toHaveLength(1));
+    expect(api.to('DELETE /identity-providers/{id}')[0]?.headers.get('If-Match')).toBe('"4"');
   });
 
   it('without_the_right_nothing_is_asked_for', async () => {
@@ -128,12 +257,65 @@ describe('the form', () => {
     expect(rolesProblem('ops = engineer\ncn=admins,dc=x = org_admin\n')).toBeNull();
     expect(rolesProblem('gods = super_admin')).toMatch(/gods/);
     expect(rolesProblem('ops')).toMatch(/ops/);
-    const request = toRequest(
-      { ...EMPTY_FORM, preset: 'saml', metadata: '<x/>', roles: 'cn=a,dc=b = engineer' },
-      undefined,
-    );
-    expect(request.saml).toEqual({ metadata_xml: '<x/>' });
+    const request = toInput({
+      ...EMPTY_FORM,
+      preset: 'saml',
+      metadata: '<x/>',
+      roles: 'cn=a,dc=b = engineer',
+    });
+    expect(request.saml).toMatchObject({ metadata_xml: '<x/>', allow_idp_initiated: false });
     expect(request.role_map).toEqual([{ group: 'cn=a,dc=b', role: 'engineer' }]);
+  });
+
+  it('Spec: auth 33: sends_back_what_it_was_given', () => {
+    const endpoints = {
+      authorization: 'https://a',
+      token: 'https://t',
+      jwks: 'https://k',
+      userinfo: null,
+      end_session: 'https://e',
+    };
+    const oidc = aProvider().oidc;
+    const full = oidc && {
+      ...oidc,
+      endpoints,
+      client_authentication: 'post' as const,
+      ca_pem: '-----BEGIN CERTIFICATE-----\n',
+      scopes: ['email', 'groups'],
+    };
+    const role_map = [{ group: 'cn=ops,dc=x', role: 'engineer' }];
+    const sent = toInput(
+      toForm(aProvider({ oidc: full, role_map, allowed_domains: ['a.example'] })),
+    );
+    expect(sent.oidc).toEqual({ settings: full, client_secret: undefined });
+    expect(sent.role_map).toEqual(role_map);
+    expect(sent.allowed_domains).toEqual(['a.example']);
+    expect(sent.enabled).toBe(true);
+  });
+
+  it('Spec: auth 34: sends_back_the_attributes_and_keeps_the_metadata', () => {
+    const stored = aSamlProvider();
+    const { entity_id: _, ...rest } = { ...stored.saml };
+    expect(toInput(toForm(stored)).saml).toEqual({
+      metadata_xml: undefined,
+      attributes: rest.attributes,
+      allow_idp_initiated: true,
+      second_factor_contexts: ['urn:mfa', 'urn:smartcard'],
+    });
+  });
+
+  it('finds_the_field_of_each_message_and_shows_no_secret_as_a_difference', () => {
+    expect(
+      fieldErrors({
+        'role_map.3.group': 'Too long.',
+        'oidc.endpoints.jwks': 'Must be an https:// address.',
+        kind: 'Cannot be changed.',
+      }),
+    ).toEqual({ roles: 'Too long.', jwks: 'Must be an https:// address.' });
+    const mine = { ...EMPTY_FORM, clientSecret: 'hush', metadata: '<x/>', domains: 'a\nb' };
+    expect(differences(mine, EMPTY_FORM)).toEqual([
+      { title: 'Allowed email domains', mine: 'a, b', theirs: 'empty' },
+    ]);
   });
 });
 

@@ -73,7 +73,7 @@ function LdapForm({ presets, saved, onClose }: LdapFormProps) {
           onChange={(event) => setSample(event.currentTarget.value)}
         />
         {test.isError && <Banner tone="bad">{errorText(test.error)}</Banner>}
-        {test.data && <TestResultView result={test.data} />}
+        {test.data && <TestResultView result={test.data} onRetry={tryOut} />}
         {save.isError && <Banner tone="bad">{errorText(save.error)}</Banner>}
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>

@@ -1,4 +1,5 @@
 import type { LdapTestResult, LdapTestStep } from '@/api/directory';
+import { TargetOffer } from '@/features/internal-targets';
 import { FieldList } from '@/ui/FieldList';
 import { Panel } from '@/ui/Panel';
 import { StatusBadge } from '@/ui/StatusBadge';
@@ -11,8 +12,14 @@ const STEPS: Record<LdapTestStep['step'], string> = {
   search: 'Search',
 };
 
+interface TestResultViewProps {
+  result: LdapTestResult;
+  /** Tests once more. */
+  onRetry: () => void;
+}
+
 /** What a test found, server by server and step by step. */
-export function TestResultView({ result }: { result: LdapTestResult }) {
+export function TestResultView({ result, onRetry }: TestResultViewProps) {
   return (
     <div role="status">
       {result.servers.map((server) => (
@@ -45,6 +52,7 @@ export function TestResultView({ result }: { result: LdapTestResult }) {
                 : [{ name: 'Entries found', value: String(server.entries) }]),
             ]}
           />
+          {server.needs_target && <TargetOffer host={server.needs_target} onAdded={onRetry} />}
         </Panel>
       ))}
     </div>

@@ -61,6 +61,7 @@ const FAILED: LdapTestResult = {
       ],
       certificate: null,
       entries: null,
+      needs_target: null,
     },
   ],
 };
@@ -97,6 +98,22 @@ describe('directories', () => {
     const sent = api.to('POST /ldap-configurations/test')[0]?.body;
     expect(sent).toMatchObject({ id: 'd1', bind_dn: SAVED.bind_dn });
     expect(sent).not.toHaveProperty('bind_password');
+  });
+
+  it('Spec: security 8: a_refused_test_offers_to_open_the_way_and_tries_again', async () => {
+    const servers = FAILED.servers.map((one) => ({ ...one, needs_target: 'dc1.example.com' }));
+    const { api, user } = renderApp('/settings/directories', {
+      ...ANSWERS,
+      'GET /me': aMe(['ldap_configurations.read', 'ldap_configurations.write', 'egress.manage']),
+      'POST /ldap-configurations/test': { ok: false, servers },
+      'POST /settings/egress/targets': { mode: 'closed', targets: [] },
+    });
+    await user.click(await screen.findByRole('button', { name: 'Edit Corp' }));
+    await user.click(await screen.findByRole('button', { name: 'Test connection' }));
+    await user.click(await screen.findByRole('button', { name: 'Add it and try again' }));
+    await waitFor(() => expect(api.to('POST /ldap-configurations/test')).toHaveLength(2));
+    const sent = api.to('POST /settings/egress/targets')[0]?.body;
+    expect(sent).toEqual({ target: 'dc1.example.com', note: '' });
   });
 
   it('saves_with_the_version_that_was_read', async () => {

@@ -3,6 +3,7 @@ import { type FormEvent, useState } from 'react';
 import { isProblem } from '@/api/problem';
 import { useMe } from '@/api/session';
 import type { SmtpTest } from '@/api/settings';
+import { TargetOffer } from '@/features/internal-targets';
 import { Banner } from '@/ui/Banner';
 import { errorText } from '@/ui/Notice';
 import { Panel } from '@/ui/Panel';
@@ -23,13 +24,15 @@ export function RelayTest({ draft }: { draft: Record<string, unknown> }) {
   const [recipient, setRecipient] = useState(useMe()?.user.email ?? '');
   const test = useSmtpTest();
   const { password, enabled: _, ...settings } = draft;
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
+  const send = () =>
     test.mutate({
       recipient,
       settings,
       ...(typeof password === 'string' ? { password } : {}),
     });
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    send();
   };
   const messages = isProblem(test.error) ? test.error.fieldMessages() : {};
   return (
@@ -52,14 +55,14 @@ export function RelayTest({ draft }: { draft: Record<string, unknown> }) {
           {test.isError && !messages.recipient && (
             <Banner tone="bad">{errorText(test.error)}</Banner>
           )}
-          {test.data && <TestLog test={test.data} />}
+          {test.data && <TestLog test={test.data} onRetry={send} />}
         </Stack>
       </form>
     </Panel>
   );
 }
 
-function TestLog({ test }: { test: SmtpTest }) {
+function TestLog({ test, onRetry }: { test: SmtpTest; onRetry: () => void }) {
   return (
     <>
       <ol className={classes.steps} aria-label="Steps of the test">
@@ -70,12 +73,7 @@ function TestLog({ test }: { test: SmtpTest }) {
           </li>
         ))}
       </ol>
-      {test.needs_target && (
-        <Banner>
-          {test.needs_target} lies inside a private network. A super_admin has to add it to the
-          internal targets first.
-        </Banner>
-      )}
+      {test.needs_target && <TargetOffer host={test.needs_target} onAdded={onRetry} />}
     </>
   );
 }

@@ -1,7 +1,7 @@
-import { screen, within } from '@testing-library/react';
+import { screen, waitFor, within } from '@testing-library/react';
 import { expect, it } from 'vitest';
 import type { SettingsKey, SettingsPage } from '@/api/settings';
-import { ago, aMe, READ_ONLY } from '@/testing/fixtures';
+import { ago, aMe, ORG_ADMIN, READ_ONLY } from '@/testing/fixtures';
 import { Refusal } from '@/testing/mockApi';
 import { renderApp, tableRows } from '@/testing/renderApp';
 
@@ -198,6 +198,29 @@ it('tests the relay as the form shows it and logs every step', async () => {
     recipient: 'ada@example.net',
     settings: { host: '10.0.0.5' },
   });
+});
+
+/** Spec: settings 10 */
+it('adds a private relay to the internal targets in one step and tests again', async () => {
+  const { api, user } = renderApp('/settings/smtp-relay', {
+    'GET /me': aMe([...ORG_ADMIN, 'egress.manage']),
+    'GET /settings/smtp-relay': aRelay(),
+    'POST /settings/smtp-relay/test': { succeeded: false, steps: [], needs_target: '10.0.0.5' },
+    'POST /settings/egress/targets': new Refusal(409, 'limit_reached', { detail: 'at most 200' }),
+  });
+  await user.click(await screen.findByRole('button', { name: 'Send a test mail' }));
+  const add = await screen.findByRole('button', { name: 'Add it and try again' });
+  await user.click(add);
+  expect(await screen.findByText('At most 200.')).toBeVisible();
+  expect(api.to('POST /settings/smtp-relay/test')).toHaveLength(1);
+  const taken = { succeeded: true, steps: [], needs_target: null };
+  api.answer({
+    'POST /settings/egress/targets': { mode: 'internal', targets: [] },
+    'POST /settings/smtp-relay/test': taken,
+  });
+  await user.click(add);
+  await waitFor(() => expect(api.to('POST /settings/smtp-relay/test')).toHaveLength(2));
+  await waitFor(() => expect(add).not.toBeInTheDocument());
 });
 
 /** Spec: settings 6 */

@@ -1,12 +1,14 @@
 import { Anchor, Button, Divider, PasswordInput, Stack, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
-import { useMutation } from '@tanstack/react-query';
+import { useMutation, useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { KeyRound } from 'lucide-react';
 import { api } from '@/api/client';
 import { passkeysSupported, signWithPasskey } from '@/api/passkeys';
 import { isProblem } from '@/api/problem';
 import type { LoginRequest, PasskeyChallenge, SignInAnswer } from '@/api/schema';
+import { methodsQuery } from '@/api/session';
+import { ResendAction } from '@/features/verification/ResendAction';
 import { Banner } from '@/ui/Banner';
 import { errorText } from '@/ui/Notice';
 
@@ -43,10 +45,12 @@ export function FirstStep({ notice, onAnswer }: FirstStepProps) {
     onError: () => form.setFieldValue('password', ''),
   });
   const error = signIn.error ?? passkey.error;
+  const offered = useQuery(methodsQuery).data;
   return (
     <>
       {notice && !error && <Banner tone="info">{NOTICES[notice]}</Banner>}
       {error && <Banner tone="bad">{signInText(error)}</Banner>}
+      {isProblem(error, 'email_not_verified') && <ResendAction credentials={signIn.variables} />}
       <form noValidate onSubmit={form.onSubmit((values) => signIn.mutate(values))}>
         <Stack gap="sm">
           <TextInput
@@ -66,9 +70,16 @@ export function FirstStep({ notice, onAnswer }: FirstStepProps) {
           </Button>
         </Stack>
       </form>
-      <Anchor component={Link} to="/forgot-password" size="sm">
-        Forgotten your password?
-      </Anchor>
+      {offered?.password_reset_offered && (
+        <Anchor component={Link} to="/forgot-password" size="sm">
+          Forgotten your password?
+        </Anchor>
+      )}
+      {offered?.registration_open && (
+        <Anchor component={Link} to="/register" size="sm">
+          Create an account
+        </Anchor>
+      )}
       {passkeysSupported() && (
         <Stack gap="sm">
           <Divider label="or" />

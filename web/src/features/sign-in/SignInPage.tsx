@@ -8,6 +8,7 @@ import { CentredPage } from '@/ui/CentredPage';
 import { signInRoute } from '.';
 import { DirectorySignIn } from './DirectorySignIn';
 import { FirstStep } from './FirstStep';
+import { LegalNotice } from './LegalNotice';
 import { ProviderButtons } from './ProviderButtons';
 import { SecondStep } from './SecondStep';
 import { ssoErrorText } from './ssoError';
@@ -45,6 +46,7 @@ export function SignInPage() {
       />
       <DirectorySignIn onAnswer={goOn} />
       <ProviderButtons redirect={redirect} />
+      <LegalNotice />
     </CentredPage>
   );
 }
