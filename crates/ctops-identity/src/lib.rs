@@ -14,6 +14,9 @@
 //! | [`teams`] | teams, their members and host groups, scoping | `teams`, `team_members`, `team_host_groups` |
 //! | [`invitations`] | how people become members by a link | `invitations`, `user_host_scopes` |
 //! | [`recovery`] | new passwords, by the old one or by a link | `password_resets`, `users.password_hash` |
+//! | [`registration`] | accounts that people ask for themselves | `registrations` |
+//! | [`verification`] | proving addresses by a link | `address_links`, `users.email`, `users.email_verified_at` |
+//! | [`profile`] | the own name and address | `users.name` |
 //! | [`external`] | identities of directories and identity providers | `external_identities`, `link_confirmations` |
 //!
 //! [`accounts`] reads people and organisations for everybody; [`passwords`] holds the password rule and the hashing.
@@ -35,8 +38,10 @@ pub mod invitations;
 pub mod organisations;
 pub mod passkeys;
 pub mod passwords;
+pub mod profile;
 pub mod reauthentication;
 pub mod recovery;
+pub mod registration;
 pub mod roles;
 pub mod second_factor;
 pub mod sessions;
@@ -44,6 +49,7 @@ pub mod setup;
 pub mod sign_in;
 pub mod teams;
 pub mod users;
+pub mod verification;
 
 /// What this area needs from the server.
 pub struct Deps {
@@ -82,6 +88,9 @@ pub fn slices(deps: Deps) -> Vec<Slice> {
     };
     let invitations = invitations::slice(deps.passwords.clone());
     let recovery = recovery::slice(&deps.passwords);
+    let registration = registration::slice(&deps.passwords);
+    let verification = verification::slice(&deps.passwords);
+    let profile = profile::slice(reauthentication.clone());
     let sign_in = sign_in::SignInDeps { passwords: deps.passwords, declared: declared.clone() };
     vec![
         roles::slice(&declared),
@@ -98,5 +107,8 @@ pub fn slices(deps: Deps) -> Vec<Slice> {
         teams::slice(),
         invitations,
         recovery,
+        registration,
+        verification,
+        profile,
     ]
 }

@@ -8,8 +8,18 @@ import { hadSession, localPath, meQuery, methodsQuery, rememberSignIn } from '@/
 /** Two guards can run in one navigation; the second uses the answer of the first. */
 const METHODS_FRESH_MS = 2_000;
 
-/** The only page of people who have to enrol a second factor first. */
-const ENROLMENT_PAGE = '/account/security';
+/** The page of people whom an administrator has not let in yet. */
+export const WAITING_PAGE = '/waiting';
+
+/** The page of people whose provider knows no email address of theirs. */
+export const ADDRESS_PAGE = '/account/address';
+
+/** Where people are held, by standing; the first page is the one they are sent to. */
+const HELD: Record<string, readonly [string, ...string[]]> = {
+  must_enrol: ['/account/security'],
+  must_give_address: [ADDRESS_PAGE],
+  pending: [WAITING_PAGE, '/account/profile'],
+};
 
 function readMethods(client: QueryClient): Promise<AuthMethods> {
   return client.fetchQuery({ ...methodsQuery, staleTime: METHODS_FRESH_MS });
@@ -37,8 +47,9 @@ async function readMe(client: QueryClient): Promise<Me | undefined> {
 export async function requireSignedIn(client: QueryClient, href: string): Promise<void> {
   const me = await readMe(client);
   if (me) {
-    if (me.standing === 'must_enrol' && !href.startsWith(ENROLMENT_PAGE)) {
-      throw redirect({ href: ENROLMENT_PAGE });
+    const pages = HELD[me.standing];
+    if (pages && !pages.some((page) => href.startsWith(page))) {
+      throw redirect({ href: pages[0] });
     }
     return;
   }
@@ -78,6 +89,17 @@ export async function requireSignedOut(
 /** Guard of the set-up page, which exists only until the first account does. */
 export async function requireNoUsers(client: QueryClient): Promise<void> {
   if (!(await readMethods(client)).setup_required) {
+    throw redirect({ href: '/login' });
+  }
+}
+
+/** Guard of the page to register: it exists only where people may. */
+export async function requireRegistration(client: QueryClient): Promise<void> {
+  const methods = await readMethods(client);
+  if (methods.setup_required) {
+    throw redirect({ href: '/setup' });
+  }
+  if (!methods.registration_open) {
     throw redirect({ href: '/login' });
   }
 }

@@ -44,4 +44,11 @@ export const signedInRoute = createRoute({
   component: lazyRouteComponent(() => import('./Shell'), 'Shell'),
 });
 
-export { requireNoUsers, requireSignedOut } from './gate';
+export {
+  ADDRESS_PAGE,
+  requireNoUsers,
+  requireRegistration,
+  requireSignedIn,
+  requireSignedOut,
+  WAITING_PAGE,
+} from './gate';

@@ -3,8 +3,11 @@ import { createRoute, createRouter, type RouterHistory, redirect } from '@tansta
 import { invitationRoute } from '@/features/invitation';
 import { linkAccountRoute } from '@/features/link-account';
 import { forgotPasswordRoute, resetPasswordRoute } from '@/features/recovery';
+import { registerRoute } from '@/features/registration';
 import { setupRoute } from '@/features/setup';
 import { signInRoute } from '@/features/sign-in';
+import { resendVerificationRoute, verifyEmailRoute } from '@/features/verification';
+import { addressRoute, waitingRoute } from '@/features/waiting';
 import { CrashPage } from './CrashPage';
 import { features } from './features';
 import { NotFoundPage } from './NotFoundPage';
@@ -28,6 +31,11 @@ const routeTree = rootRoute.addChildren([
   linkAccountRoute,
   forgotPasswordRoute,
   resetPasswordRoute,
+  registerRoute,
+  verifyEmailRoute,
+  resendVerificationRoute,
+  waitingRoute,
+  addressRoute,
   signedInRoute.addChildren(features.flatMap((feature): FeatureRoute[] => [...feature.routes])),
 ]);
 

@@ -3,7 +3,7 @@
 use super::Source;
 
 /// Table and the folders or files that may write it.
-const WRITERS: [(&str, &[&str]); 97] = [
+const WRITERS: [(&str, &[&str]); 99] = [
     ("consumer_offsets", &["crates/ctops-queue/"]),
     ("dead_letters", &["crates/ctops-queue/"]),
     ("leader_leases", &["crates/ctops-pg/src/leader.rs"]),
@@ -33,6 +33,8 @@ const WRITERS: [(&str, &[&str]); 97] = [
             "crates/ctops-identity/src/accounts/",
             "crates/ctops-identity/src/api_keys/",
             "crates/ctops-identity/src/recovery/",
+            "crates/ctops-identity/src/verification/",
+            "crates/ctops-identity/src/profile/",
             "crates/ctops-identity/src/users/",
         ],
     ),
@@ -64,7 +66,12 @@ const WRITERS: [(&str, &[&str]); 97] = [
     ("teams", &["crates/ctops-identity/src/teams/"]),
     ("team_members", &["crates/ctops-identity/src/teams/"]),
     ("team_host_groups", &["crates/ctops-identity/src/teams/", "crates/ctops-fleet/src/host_groups/"]),
-    ("password_resets", &["crates/ctops-identity/src/recovery/"]),
+    (
+        "password_resets",
+        &["crates/ctops-identity/src/recovery/", "crates/ctops-identity/src/verification/"],
+    ),
+    ("registrations", &["crates/ctops-identity/src/registration/"]),
+    ("address_links", &["crates/ctops-identity/src/verification/"]),
     ("invitations", &["crates/ctops-identity/src/invitations/"]),
     ("external_identities", &["crates/ctops-identity/src/external/"]),
     ("link_confirmations", &["crates/ctops-identity/src/external/"]),

@@ -184,7 +184,7 @@ async fn without_a_role_people_wait_and_without_an_address_they_get_a_placeholde
     let (slapd, app) = started().await;
     let id = app.add(openldap(&slapd)).await;
     let cookie = app.ldap_login(&id, "nomail", PASSWORD, "192.0.2.10").await.cookie();
-    assert_eq!(app.get("/directory/configurations", &cookie).await.refusal(), (403, "membership_pending"));
+    assert_eq!(app.get("/directory/configurations", &cookie).await.refusal(), (403, "email_required"));
     let email: String = sqlx::query_scalar("SELECT email FROM users WHERE name = 'Niemand Ohnepost'")
         .fetch_one(app.db.pool())
         .await

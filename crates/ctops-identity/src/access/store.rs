@@ -11,11 +11,13 @@ use uuid::Uuid;
 
 use super::Member;
 use crate::accounts::parse_roles;
+use crate::external::is_placeholder_address;
 
 #[derive(sqlx::FromRow)]
 struct MemberRow {
     name: String,
     roles: Vec<String>,
+    email: String,
     waits: bool,
     groups: Vec<Uuid>,
     custom: Json<Vec<CustomRole>>,
@@ -42,7 +44,7 @@ impl From<CustomRole> for CustomRights {
 /// nothing until somebody decides.
 pub(super) async fn member(pool: &Pool, user_id: Uuid, org_id: Uuid) -> Result<Option<Member>, sqlx::Error> {
     let row: Option<MemberRow> = sqlx::query_as(
-        "SELECT u.name, m.roles, m.state = 'pending' AS waits,
+        "SELECT u.name, u.email, m.roles, m.state = 'pending' AS waits,
                 ARRAY(SELECT us.group_id
                       FROM user_host_scopes us
                       JOIN host_groups g ON g.id = us.group_id AND g.org_id = m.org_id
@@ -86,7 +88,13 @@ pub(super) async fn member(pool: &Pool, user_id: Uuid, org_id: Uuid) -> Result<O
         };
         let custom: Vec<CustomRights> = row.custom.0.into_iter().map(CustomRights::from).collect();
         let waits = row.waits || (roles.is_empty() && custom.is_empty());
-        let standing = if waits { Standing::Pending } else { Standing::Active };
+        let standing = if is_placeholder_address(&row.email) {
+            Standing::MustGiveAddress
+        } else if waits {
+            Standing::Pending
+        } else {
+            Standing::Active
+        };
         let rights = Rights { roles, custom: custom.into(), limit: None };
         Member { name: Arc::from(row.name), standing, rights, scope }
     }))

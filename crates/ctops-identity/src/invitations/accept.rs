@@ -21,6 +21,7 @@ use crate::passwords::{self, Passwords, Secret};
 use crate::teams;
 use crate::users::may_grant;
 use crate::users::membership::{self, MemberState, NewPerson};
+use crate::verification::{self, AddressOf, Link};
 
 /// What the page that accepts shows.
 pub(super) struct Look {
@@ -175,6 +176,16 @@ pub(super) async fn accept_new(
     let member = member_of(invitation.org_id, person.id, invitation.roles.clone(), author(&invitation));
     membership::insert(&mut tx, &member, now).await?;
     finish(&mut tx, &invitation, person.id, now).await?;
+    if !email_verified {
+        let link = Link {
+            of: AddressOf::Account(person.id),
+            org_id: invitation.org_id,
+            organisation: &seen.organisation,
+            email: &invitation.email,
+            redirect: None,
+        };
+        verification::send(&mut tx, state, &link, now).await?;
+    }
     tx.commit().await.map_err(Problem::internal)?;
     let may_sign_in = email_verified || !state.installation.require_email_verification;
     Ok(Joined { user_id: person.id, org_id: invitation.org_id, may_sign_in })

@@ -21,6 +21,7 @@ use utoipa_axum::routes;
 
 use crate::passwords::{Passwords, Secret};
 
+pub(crate) use service::by_password;
 pub use service::{confirmed, session_only};
 
 /// How long a confirmation counts (auth 17).

@@ -68,7 +68,7 @@ async fn external_way(
 ///
 /// # Errors
 /// `forbidden` for API keys; `invalid_credentials`; `rate_limited`; `internal`.
-pub(super) async fn by_password(
+pub(crate) async fn by_password(
     state: &AppState,
     deps: &ReauthenticationDeps,
     actor: &Actor,
@@ -91,7 +91,7 @@ pub(super) async fn by_password(
     };
     let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
     if right {
-        throttle::clear(&state.pool, ACCOUNT_LOCK.scope, &email).await?;
+        throttle::clear(&mut *tx, ACCOUNT_LOCK.scope, &email).await?;
         confirmed(&mut tx, actor, "password", now).await?;
         return tx.commit().await.map_err(Problem::internal);
     }

@@ -21,7 +21,8 @@ use super::service::{self, Me};
 pub struct MeBody {
     user: MeUser,
     organisation: MeOrganisation,
-    /// `active`; `pending` (waits for an administrator); `must_enrol` (has to enrol a second factor first).
+    /// `active`; `pending` (waits for an administrator); `must_enrol` (has to enrol a second factor first);
+    /// `must_give_address` (has to enter and verify an e-mail address first).
     standing: &'static str,
     /// Built-in roles held in the organisation.
     roles: Vec<&'static str>,

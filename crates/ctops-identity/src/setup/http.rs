@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::model::SetupRequest;
 use super::service::{self, Caller};
 use crate::passwords::Secret;
+use crate::registration;
 use crate::sessions::{MeBody, me_with_cookie};
 use crate::sign_in::{SignInDeps, user_agent};
 
@@ -26,6 +27,12 @@ pub(super) struct AuthMethodsBody {
     setup_code_required: bool,
     /// Local accounts must verify their address before they can sign in.
     email_verification_required: bool,
+    /// People may ask for an account (`/auth/register`).
+    registration_open: bool,
+    /// Forgotten passwords can be replaced by a link: not where identity providers alone sign people in.
+    password_reset_offered: bool,
+    /// What to read before signing in, plain text; empty when there is nothing to read.
+    legal_notice: String,
     /// Ways to sign in, in the order to offer them.
     methods: Vec<AuthMethodBody>,
 }
@@ -89,12 +96,17 @@ pub(super) async fn get_auth_methods(State(state): State<AppState>) -> ApiResult
     let directories = service::offered_directories(&state).await?.into_iter();
     let directory = |(id, name)| AuthMethodBody { kind: "ldap".to_owned(), id: Some(id), name: Some(name) };
     methods.extend(directories.map(directory));
-    let offered = service::offered_providers(&state).await?.into_iter();
+    let offered = service::offered_providers(&state).await?;
+    let password_reset_offered = offered.is_empty() || service::some_use_passwords(&state).await?;
+    let offered = offered.into_iter();
     methods.extend(offered.map(|(kind, id, name)| AuthMethodBody { kind, id: Some(id), name: Some(name) }));
     Ok(Json(AuthMethodsBody {
         setup_required: needs.setup,
         setup_code_required: needs.code,
         email_verification_required: state.installation.require_email_verification,
+        registration_open: registration::is_open(&state.pool).await?,
+        password_reset_offered,
+        legal_notice: service::legal_notice(&state.pool).await?,
         methods,
     }))
 }

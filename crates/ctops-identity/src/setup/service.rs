@@ -7,13 +7,15 @@ use ctops_base::id::new_id;
 use ctops_base::{Clock, FieldProblem, Problem};
 use ctops_pg::Pool;
 use ctops_slice::audit::{self, AuditEvent, By};
-use ctops_slice::licence::{Entitlement, Feature};
+use ctops_slice::licence::Entitlement;
+use ctops_slice::settings::{self, OrganisationSettings};
 use ctops_slice::{AppState, SignInMethod, throttle};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::model::{CodeVerdict, Created, FirstAccount, SetupCode, SetupRequest, code_hash, make_code};
 use super::store;
+use crate::external::ProviderKind;
 use crate::passwords::{Passwords, Secret};
 use crate::sessions::{self, NewSession, StartedSession};
 use crate::sign_in::CREDENTIAL_POSTS;
@@ -129,6 +131,14 @@ pub(super) async fn set_up(
     sessions::start(state, new).await
 }
 
+/// What people read before they sign in. Nobody knows yet who comes, so it is the text of the first organisation, as for
+/// everything that the whole installation shows.
+pub(super) async fn legal_notice(pool: &Pool) -> Result<String, Problem> {
+    let first = store::first_living_organisation(pool).await.map_err(Problem::internal)?;
+    let Some(org_id) = first else { return Ok(String::new()) };
+    Ok(settings::read::<OrganisationSettings>(pool, org_id).await?.legal_notice)
+}
+
 /// Directories to sign in with: id, name.
 pub(super) async fn offered_directories(state: &AppState) -> Result<Vec<(Uuid, String)>, Problem> {
     store::offered_directories(&state.pool).await.map_err(Problem::internal)
@@ -145,13 +155,17 @@ pub(super) async fn offered_providers(state: &AppState) -> Result<Vec<(String, U
             Some((known_id, entitlement)) if *known_id == org_id => entitlement.clone(),
             _ => state.entitlements.of(org_id).await?,
         };
-        let feature = if kind == "saml" { Feature::SsoSaml } else { Feature::SsoOidc };
-        if entitlement.has(feature) {
+        if ProviderKind::from_name(&kind).is_some_and(|kind| kind.is_open(&entitlement)) {
             offered.push((kind, id, name));
         }
         known = Some((org_id, entitlement));
     }
     Ok(offered)
+}
+
+/// Whether some organisation lets people sign in otherwise than through identity providers.
+pub(super) async fn some_use_passwords(state: &AppState) -> Result<bool, Problem> {
+    store::some_use_passwords(&state.pool).await.map_err(Problem::internal)
 }
 
 /// Judges the set-up code and writes down a wrong one, in a transaction of its own so that the count stays when the

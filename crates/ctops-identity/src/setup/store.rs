@@ -97,6 +97,15 @@ pub(super) async fn first_organisation(tx: &mut Tx<'_>) -> Result<Option<Uuid>, 
         .await
 }
 
+/// The organisation that is there longest, unless it was deleted.
+pub(super) async fn first_living_organisation(pool: &Pool) -> Result<Option<Uuid>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT id FROM organisations WHERE deleted_at IS NULL ORDER BY created_at, id LIMIT 1",
+    )
+    .fetch_optional(pool)
+    .await
+}
+
 /// Creates the organisation, or gives the one that hosts joined before set-up its name.
 pub(super) async fn put_organisation(
     tx: &mut Tx<'_>,
@@ -186,5 +195,18 @@ pub(super) async fn offered_directories(pool: &Pool) -> Result<Vec<(Uuid, String
          LIMIT 200",
     )
     .fetch_all(pool)
+    .await
+}
+
+/// Whether the switch "identity providers only" is off in some organisation.
+pub(super) async fn some_use_passwords(pool: &Pool) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT EXISTS (
+             SELECT FROM organisations o
+             LEFT JOIN settings s ON s.org_id = o.id AND s.page = 'authentication'
+             WHERE o.deleted_at IS NULL AND COALESCE(s.document ->> 'sso_only', 'false') <> 'true'
+         )",
+    )
+    .fetch_one(pool)
     .await
 }

@@ -9,7 +9,7 @@ use super::complete::{FirstFactor, SignInOutcome, complete};
 use super::model::{ACCOUNT_LOCK, Account, Attempt, CREDENTIAL_POSTS, refusal_time};
 use super::{sso_only, store};
 use crate::passwords::Passwords;
-use crate::sessions;
+use crate::{registration, sessions};
 
 /// Signs in. A refusal is answered after a random time that does not depend on what the refusal was (auth 23).
 ///
@@ -50,6 +50,8 @@ enum Refusal {
     WrongPassword,
     Deactivated,
     EmailNotVerified,
+    /// Nobody proved the address that was registered with this password, whether or not it has an account.
+    RegistrationWaits,
     SsoOnly,
 }
 
@@ -57,7 +59,7 @@ impl Refusal {
     /// What the caller is told: nothing about the account before the password was right.
     fn problem(self) -> Problem {
         match self {
-            Refusal::EmailNotVerified => Problem::new(
+            Refusal::EmailNotVerified | Refusal::RegistrationWaits => Problem::new(
                 ProblemKind::Forbidden,
                 "email_not_verified",
                 "verify your e-mail address before you sign in",
@@ -83,6 +85,7 @@ impl Refusal {
             Refusal::WrongPassword => "wrong password",
             Refusal::Deactivated => "the account is deactivated",
             Refusal::EmailNotVerified => "the e-mail address is not verified",
+            Refusal::RegistrationWaits => "the address of a registration is not verified",
             Refusal::SsoOnly => "only identity providers sign people in",
         }
     }
@@ -104,9 +107,19 @@ async fn decide(
     let refusal = match &account {
         None => Some(Refusal::NoAccount),
         Some(account) => match judge(account, matches, state.installation.require_email_verification) {
-            None if sso_only::keeps_out(state, account).await? => Some(Refusal::SsoOnly),
+            None if sso_only::keeps_passwords_out(state, account.user_id, account.org_id).await? => {
+                Some(Refusal::SsoOnly)
+            }
             judged => judged,
         },
+    };
+    let refusal = match refusal {
+        Some(Refusal::NoAccount | Refusal::NoLocalPassword | Refusal::WrongPassword)
+            if registration_waits(state, passwords, attempt).await? =>
+        {
+            Some(Refusal::RegistrationWaits)
+        }
+        other => other,
     };
     if matches!(refusal, None | Some(Refusal::EmailNotVerified | Refusal::SsoOnly)) {
         throttle::clear(pool, ACCOUNT_LOCK.scope, &attempt.email).await?;
@@ -116,6 +129,22 @@ async fn decide(
         return Ok(Err(refusal));
     }
     Ok(account.ok_or(Refusal::NoAccount))
+}
+
+/// Whether somebody registered with this address and password and has not proved the address. The failure stays counted,
+/// so that accounts and unknown addresses are locked alike.
+async fn registration_waits(
+    state: &AppState,
+    passwords: &Passwords,
+    attempt: &Attempt,
+) -> Result<bool, Problem> {
+    let waiting = registration::newest(&state.pool, &attempt.email, state.clock.now()).await?;
+    match waiting {
+        None => Ok(false),
+        Some(waiting) => {
+            passwords.turn().await?.verify(attempt.password.clone(), Some(waiting.password_hash)).await
+        }
+    }
 }
 
 fn judge(account: &Account, matches: bool, verification_required: bool) -> Option<Refusal> {

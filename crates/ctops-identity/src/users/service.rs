@@ -2,15 +2,19 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use ctops_base::text::clean;
 use ctops_base::{Page, PageRequest, Problem, Role};
 use ctops_pg::Tx;
+use ctops_slice::mail::{self, Mail};
 use ctops_slice::{Actor, AppState};
 use uuid::Uuid;
 
 use super::membership::{self, Cause, MemberState, Membership, RolesFrom};
 use super::model::{HistoryRow, MAX_REASON_CHARS, UserFilter, UserPatch, UserRow, judge, last_super_admin};
 use super::{USERS_MANAGE, USERS_READ, store};
+use crate::accounts;
+use crate::external::is_placeholder_address;
 
 /// One page of people.
 pub(super) async fn list(
@@ -122,7 +126,32 @@ async fn decide(
         membership::check_room(&mut tx, grant.org_id()).await?;
     }
     membership::change(&mut tx, &before, &after, &Cause::actor(actor, &reason), now).await?;
+    if (before.state, after.state) == (MemberState::Pending, MemberState::Active) {
+        tell_approved(&mut tx, state, &after, now).await?;
+    }
     tx.commit().await.map_err(Problem::internal)
+}
+
+/// Tells somebody who waited that they are let in.
+async fn tell_approved(
+    tx: &mut Tx<'_>,
+    state: &AppState,
+    member: &Membership,
+    now: DateTime<Utc>,
+) -> Result<(), Problem> {
+    let profile = accounts::profile(&state.pool, member.user_id, member.org_id).await?;
+    if is_placeholder_address(&profile.email) {
+        return Ok(());
+    }
+    let letter = Mail {
+        org_id: Some(member.org_id),
+        to: profile.email,
+        kind: "approved",
+        subject: "Your CT-Ops account is approved".to_owned(),
+        text: format!("An administrator of {} let you in.", profile.organisation.name),
+        link: Some(format!("{}/login", state.installation.public_url)),
+    };
+    mail::send(tx, &state.seal, &letter, now).await.map_err(Problem::internal)
 }
 
 /// The roles the actor holds at this moment, with the organisation locked: the request was let in before the lock.

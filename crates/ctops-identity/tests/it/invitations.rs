@@ -294,6 +294,9 @@ async fn invited_address_is_verified_by_its_owner_where_there_are_several_organi
         app.login("g@example.com", NEW_PASSWORD, "203.0.113.2").await.refusal(),
         (403, "email_not_verified")
     );
+    let link = crate::letters::token(&app, "verify_email").await;
+    let proved = app.send(post("/auth/verify-email", json!({ "token": link })).from("203.0.113.3")).await;
+    assert_eq!(proved.body["me"]["roles"], json!(["read_only"]), "{}", proved.body);
 }
 
 /// Spec: auth 9

@@ -10,7 +10,7 @@ use ctops_testkit::a_organisation;
 use crate::app::App;
 
 /// `path` with every placeholder filled with an id that nobody has.
-fn filled(path: &str) -> String {
+pub(crate) fn filled(path: &str) -> String {
     let mut filled = String::from("/api/v1");
     for part in path.split('/').filter(|part| !part.is_empty()) {
         filled.push('/');
@@ -84,11 +84,15 @@ async fn public_operations_are_the_known_few() {
         "GET /auth/oidc/{id}/start",
         "POST /auth/passkey",
         "POST /auth/passkey/options",
+        // Whoever asks for an account, and whoever proves an address, has none to sign in with yet.
+        "POST /auth/register",
+        "POST /auth/resend-verification",
         "POST /auth/reset-password",
         "POST /auth/saml/{id}/acs",
         "GET /auth/saml/{id}/finish",
         "GET /auth/saml/{id}/metadata",
         "GET /auth/saml/{id}/start",
+        "POST /auth/verify-email",
         // Whoever holds the link of an invitation has no account yet.
         "POST /invitations/accept",
         "POST /invitations/lookup",

@@ -72,7 +72,7 @@ impl Access {
     /// Lets `actor` pass or says why not. Whether the licence opens [`Access::feature`] is asked after this.
     ///
     /// # Errors
-    /// `unauthenticated`, `membership_pending`, `mfa_enrolment_required` or `forbidden`.
+    /// `unauthenticated`, `membership_pending`, `mfa_enrolment_required`, `email_required` or `forbidden`.
     pub fn admit(self, actor: Option<&Actor>) -> Result<(), Problem> {
         if matches!(self, Access::Public) {
             return Ok(());
@@ -169,6 +169,8 @@ pub enum Standing {
     Pending,
     /// Their account only, until they enrol a second factor (auth 18).
     MustEnrol,
+    /// Their account only, until they enter and verify an e-mail address: the provider knows none (auth 32).
+    MustGiveAddress,
 }
 
 impl Standing {
@@ -178,6 +180,7 @@ impl Standing {
             Self::Active => "active",
             Self::Pending => "pending",
             Self::MustEnrol => "must_enrol",
+            Self::MustGiveAddress => "must_give_address",
         }
     }
 }
@@ -290,7 +293,8 @@ impl Actor {
     /// The proof that this actor holds `permission`, with the hosts it reaches.
     ///
     /// # Errors
-    /// `forbidden` when no role gives it; `membership_pending` and `mfa_enrolment_required` whatever the roles.
+    /// `forbidden` when no role gives it; `membership_pending`, `mfa_enrolment_required` and `email_required`
+    /// whatever the roles.
     pub fn grant(&self, permission: &'static Permission) -> Result<Grant, Problem> {
         self.in_good_standing()?;
         let scope = self.rights.scope_of(permission, &self.scope).ok_or_else(Problem::forbidden)?;
@@ -300,7 +304,7 @@ impl Actor {
     /// Refuses those who wait for something.
     ///
     /// # Errors
-    /// `membership_pending` or `mfa_enrolment_required`.
+    /// `membership_pending`, `mfa_enrolment_required` or `email_required`.
     pub fn in_good_standing(&self) -> Result<(), Problem> {
         let refused = |code, detail| Err(Problem::new(ProblemKind::Forbidden, code, detail));
         match self.standing {
@@ -309,6 +313,9 @@ impl Actor {
                 refused("membership_pending", "an administrator has to approve your account first")
             }
             Standing::MustEnrol => refused("mfa_enrolment_required", "enrol a second factor to continue"),
+            Standing::MustGiveAddress => {
+                refused("email_required", "enter and verify your e-mail address to continue")
+            }
         }
     }
 

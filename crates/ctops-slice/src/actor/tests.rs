@@ -37,12 +37,14 @@ fn a_member_without_roles_holds_nothing() {
     assert!(actor(&[]).grant(&READ).is_err());
 }
 
-/// Spec: auth 5, 18
+/// Spec: auth 5, 18, 32
 #[test]
 fn whoever_waits_reaches_their_own_account_only() {
-    for (standing, code) in
-        [(Standing::Pending, "membership_pending"), (Standing::MustEnrol, "mfa_enrolment_required")]
-    {
+    for (standing, code) in [
+        (Standing::Pending, "membership_pending"),
+        (Standing::MustEnrol, "mfa_enrolment_required"),
+        (Standing::MustGiveAddress, "email_required"),
+    ] {
         let mut waiting = actor(&[Role::SuperAdmin]);
         waiting.standing = standing;
         assert!(Access::OwnAccount.admit(Some(&waiting)).is_ok());

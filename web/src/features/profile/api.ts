@@ -1,0 +1,54 @@
+import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query';
+import { api } from '@/api/client';
+import { meQuery } from '@/api/session';
+
+/** The own account. */
+export interface Profile {
+  name: string;
+  /** Null when the directory or identity provider knows none. */
+  email: string | null;
+  email_verified: boolean;
+  /** A new address then needs it. */
+  has_password: boolean;
+  /** Takes effect when the link sent to it is opened. */
+  pending_email: string | null;
+}
+
+export interface EmailChange {
+  email: string;
+  current_password?: string;
+}
+
+export const profileQuery = queryOptions({
+  queryKey: ['me', 'profile'],
+  queryFn: ({ signal }) => api.get<Profile>('/me/profile', undefined, signal),
+});
+
+export function useRename() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (name: string) => api.patch<Profile>('/me', { name }),
+    onSuccess: async (profile) => {
+      client.setQueryData(profileQuery.queryKey, profile);
+      await client.invalidateQueries({ queryKey: meQuery.queryKey, exact: true });
+    },
+  });
+}
+
+/** `guarded` asks for a confirmation where the account has no password here. */
+export function useChangeEmail(guarded: <T>(action: () => Promise<T>) => Promise<T>) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (change: EmailChange) => guarded(() => api.post<void>('/me/email', change)),
+    onSuccess: () => client.invalidateQueries({ queryKey: profileQuery.queryKey }),
+    gcTime: 0,
+  });
+}
+
+export function useCancelEmailChange() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () => api.delete('/me/email'),
+    onSettled: () => client.invalidateQueries({ queryKey: profileQuery.queryKey }),
+  });
+}

@@ -1,0 +1,18 @@
+import { createRoute, lazyRouteComponent } from '@tanstack/react-router';
+import { ADDRESS_PAGE, requireSignedIn, rootRoute, WAITING_PAGE } from '@/app/registry';
+
+/** The page of people whom an administrator has not let in yet (auth 5). */
+export const waitingRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: WAITING_PAGE,
+  beforeLoad: ({ context, location }) => requireSignedIn(context.queryClient, location.href),
+  component: lazyRouteComponent(() => import('./WaitingPage'), 'WaitingPage'),
+});
+
+/** The page of people whose provider knows no address of theirs (auth 32). */
+export const addressRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: ADDRESS_PAGE,
+  beforeLoad: ({ context, location }) => requireSignedIn(context.queryClient, location.href),
+  component: lazyRouteComponent(() => import('./AddressPage'), 'AddressPage'),
+});
