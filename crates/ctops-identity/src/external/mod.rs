@@ -22,6 +22,7 @@ use ctops_slice::{Access, Slice};
 use utoipa_axum::routes;
 
 pub use model::{ExternalIdentity, ProviderKind, Resolved, is_placeholder_address};
+pub(crate) use service::has_usable_provider;
 pub use service::{forget_provider, resolve};
 
 pub(crate) fn slice() -> Slice {

@@ -6,6 +6,7 @@ use std::fmt;
 use chrono::{DateTime, TimeDelta, Utc};
 use ctops_base::Role;
 use ctops_base::text::clean;
+use ctops_slice::licence::{Entitlement, Feature};
 use uuid::Uuid;
 
 use crate::accounts::Email;
@@ -31,6 +32,23 @@ pub enum ProviderKind {
 }
 
 impl ProviderKind {
+    /// Every kind.
+    const ALL: [Self; 3] = [Self::Ldap, Self::Oidc, Self::Saml];
+
+    /// The kind with this name in the database.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
+    /// Whether the licence lets people sign in this way; directories are free (auth 29).
+    pub(crate) fn is_open(self, entitlement: &Entitlement) -> bool {
+        match self {
+            Self::Ldap => true,
+            Self::Oidc => entitlement.has(Feature::SsoOidc),
+            Self::Saml => entitlement.has(Feature::SsoSaml),
+        }
+    }
+
     /// The name in the database and the API.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -210,6 +228,21 @@ mod tests {
     fn a_group_map_never_grants_super_admin() {
         let granted = identity("s", None, "Ada").grantable_roles();
         assert_eq!(granted, BTreeSet::from([Role::ReadOnly, Role::Engineer, Role::OrgAdmin]));
+    }
+
+    /// Spec: auth 29, 35
+    #[test]
+    fn each_kind_is_open_with_its_own_feature_and_directories_always() {
+        let open = |features: &[Feature]| {
+            let entitlement =
+                Entitlement { features: features.iter().copied().collect(), ..Entitlement::community() };
+            let names = ["ldap", "oidc", "saml"].map(|name| ProviderKind::from_name(name).unwrap());
+            names.map(|kind| kind.is_open(&entitlement))
+        };
+        assert_eq!(open(&[]), [true, false, false]);
+        assert_eq!(open(&[Feature::SsoOidc]), [true, true, false]);
+        assert_eq!(open(&[Feature::SsoSaml]), [true, false, true]);
+        assert!(ProviderKind::from_name("kerberos").is_none());
     }
 
     #[test]

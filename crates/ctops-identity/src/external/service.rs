@@ -193,6 +193,22 @@ pub async fn forget_provider(
     store::delete_provider(tx, provider.as_str(), provider_id).await.map_err(Problem::internal)
 }
 
+/// Whether a directory or identity provider decides at present whether this account may sign in: one that knows it, is
+/// switched on, and is open with the licence.
+///
+/// # Errors
+/// `internal` when the database fails.
+pub(crate) async fn has_usable_provider(state: &AppState, user_id: Uuid) -> Result<bool, Problem> {
+    let providers = store::enabled_providers_of(&state.pool, user_id).await.map_err(Problem::internal)?;
+    for (kind, org_id) in providers {
+        let entitlement = state.entitlements.of(org_id).await?;
+        if ProviderKind::from_name(&kind).is_some_and(|kind| kind.is_open(&entitlement)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The identities of the actor's own account.
 pub(super) async fn list(state: &AppState, actor: &Actor) -> Result<Vec<LinkedIdentity>, Problem> {
     store::list(&state.pool, actor.user_id).await.map_err(Problem::internal)
@@ -204,18 +220,22 @@ pub(super) async fn preview(
     actor: &Actor,
     token: &Secret,
 ) -> Result<Confirmation, Problem> {
+    count_look(state, actor).await?;
     let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
-    find_confirmation(state, &mut tx, actor, token).await
+    find_confirmation(&mut tx, actor, token, state.clock.now()).await
+}
+
+/// Counts a look; before the transaction, so that it counts whatever becomes of that.
+async fn count_look(state: &AppState, actor: &Actor) -> Result<(), Problem> {
+    throttle::hit(&state.pool, &LOOKS, &actor.ip.to_string(), state.clock.now()).await
 }
 
 async fn find_confirmation(
-    state: &AppState,
     tx: &mut Tx<'_>,
     actor: &Actor,
     token: &Secret,
+    now: DateTime<Utc>,
 ) -> Result<Confirmation, Problem> {
-    let now = state.clock.now();
-    throttle::hit(&state.pool, &LOOKS, &actor.ip.to_string(), now).await?;
     let hash = sha256(token.reveal().as_bytes());
     let found = store::find_confirmation(tx, &hash, actor.user_id, now).await.map_err(Problem::internal)?;
     found.ok_or_else(|| {
@@ -230,8 +250,9 @@ async fn find_confirmation(
 /// unlocked screen is not that account's own sign-in.
 pub(super) async fn link(state: &AppState, actor: &Actor, token: &Secret) -> Result<(), Problem> {
     let now = state.clock.now();
+    count_look(state, actor).await?;
     let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
-    let confirmation = find_confirmation(state, &mut tx, actor, token).await?;
+    let confirmation = find_confirmation(&mut tx, actor, token, now).await?;
     let age = (now - confirmation.created_at).to_std().unwrap_or_default();
     actor.confirmed_within(age, now)?;
     if !membership::lock_organisation(&mut tx, confirmation.org_id).await? {
@@ -290,7 +311,7 @@ pub(super) async fn unlink(state: &AppState, actor: &Actor, id: Uuid) -> Result<
         return Err(Problem::not_found("identity"));
     }
     if !other_way {
-        return Err(Problem::conflict("this is the only way into your account; set a password first"));
+        return Err(Problem::conflict("this is the only way into your account; link another one first"));
     }
     let event = AuditEvent::by_actor(actor, "auth.sso.unlinked", "user")
         .on(actor.user_id)

@@ -227,6 +227,25 @@ pub(super) async fn list(pool: &Pool, user_id: Uuid) -> Result<Vec<LinkedIdentit
     Ok(linked.collect())
 }
 
+/// Kinds and organisations of the providers that know an account and are switched on.
+pub(super) async fn enabled_providers_of(
+    pool: &Pool,
+    user_id: Uuid,
+) -> Result<Vec<(String, Uuid)>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT DISTINCT e.provider, e.org_id
+         FROM external_identities e
+         JOIN organisations o ON o.id = e.org_id AND o.deleted_at IS NULL
+         LEFT JOIN ldap_configurations c
+                ON e.provider = 'ldap' AND c.id = e.provider_id AND c.enabled AND c.deleted_at IS NULL
+         LEFT JOIN identity_providers p ON p.kind = e.provider AND p.id = e.provider_id AND p.enabled AND p.deleted_at IS NULL
+         WHERE e.user_id = $1 AND (c.id IS NOT NULL OR p.id IS NOT NULL)",
+    )
+    .bind(user_id)
+    .fetch_all(pool)
+    .await
+}
+
 /// Whether the account can sign in without this identity: by password or by another identity. The account's row is
 /// locked until the transaction ends, so that two removals cannot each count on the other.
 pub(super) async fn has_other_way(

@@ -4,8 +4,9 @@
 //! `password_resets`; writes `users.password_hash`. Counts in `throttles` under `password_reset_ip` and
 //! `password_reset_address`.
 //!
-//! Invariants (auth 9, 10, 14): whether an account exists shows neither in the answer nor in its time; only the hash of
-//! a token is kept; a new password ends every other session of the person, and they are told by mail.
+//! Invariants (auth 9, 10, 14, 35): whether an account exists shows neither in the answer nor in its time; only the hash
+//! of a token is kept; an account without a password gets none while a directory or identity provider signs it in; a new
+//! password ends every other session of the person, and they are told by mail.
 
 mod http;
 mod model;

@@ -26,6 +26,8 @@ pub(super) struct Account {
     pub(super) org_id: Uuid,
     pub(super) email: String,
     pub(super) organisation: String,
+    /// It has a password now.
+    pub(super) has_password: bool,
 }
 
 /// A new password, typed twice.

@@ -17,12 +17,13 @@ use super::model::{
 };
 use super::store;
 use crate::accounts::Email;
+use crate::external;
 use crate::passwords::{self, Passwords, Secret};
 use crate::reauthentication::session_only;
 use crate::sessions;
 use crate::sign_in::{ACCOUNT_LOCK, CREDENTIAL_POSTS, refusal_time};
 
-/// Sends a link when the address is that of an account. The answer and its time are the same when it is not (auth 23).
+/// Sends a link when the address is that of an account that may choose a password. The answer and its time are the same when it is not (auth 23).
 ///
 /// # Errors
 /// `validation_failed`, `rate_limited`, `internal`.
@@ -33,11 +34,37 @@ pub(super) async fn request(state: &AppState, ip: IpAddr, email: &str) -> Result
     throttle::hit(&state.pool, &REQUESTS_OF_CLIENT, &ip.to_string(), now).await?;
     throttle::hit(&state.pool, &REQUESTS_FOR_ADDRESS, email.as_str(), now).await?;
     let account = store::find_account(&state.pool, email.as_str()).await.map_err(Problem::internal)?;
-    if let Some(account) = account {
-        send_link(state, ip, &account, now).await?;
+    match account {
+        Some(account) if may_choose(state, &account).await? => send_link(state, ip, &account, now).await?,
+        Some(account) => note_refusal(state, ip, &account, now).await?,
+        None => {}
     }
     sleep_until(answer_at).await;
     Ok(())
+}
+
+/// Whether a link may set the password of an account. Not while a directory or identity provider alone decides who it is:
+/// the password would let the person in when the provider no longer does. When the provider is gone, switched off or no
+/// longer licensed, a password is the way back in (auth 35).
+async fn may_choose(state: &AppState, account: &Account) -> Result<bool, Problem> {
+    Ok(account.has_password || !external::has_usable_provider(state, account.user_id).await?)
+}
+
+/// Tells administrators why no link was sent.
+async fn note_refusal(
+    state: &AppState,
+    ip: IpAddr,
+    account: &Account,
+    now: DateTime<Utc>,
+) -> Result<(), Problem> {
+    let event = AuditEvent::by(By::Anonymous, Some(account.org_id), "auth.password.reset_requested", "user")
+        .on(account.user_id)
+        .from_ip(ip)
+        .summary("no link was sent: a directory or identity provider signs this account in")
+        .denied("external_account");
+    let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
+    audit::append(&mut tx, &event, now).await.map_err(Problem::internal)?;
+    tx.commit().await.map_err(Problem::internal)
 }
 
 async fn send_link(
@@ -89,6 +116,9 @@ pub(super) async fn reset(
     let token_hash = sha256(token.reveal().as_bytes());
     let found = store::find_by_token(&state.pool, &token_hash, now).await.map_err(Problem::internal)?;
     let account = found.ok_or_else(unusable_token)?;
+    if !may_choose(state, &account).await? {
+        return Err(unusable_token());
+    }
     new.check(&account)?;
     let hash = passwords.turn().await?.hash(new.password.clone()).await?;
     let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
@@ -133,6 +163,7 @@ pub(super) async fn change(
     throttle::check_lock(&state.pool, &ACCOUNT_LOCK, &account.email, now).await?;
     throttle::fail(&state.pool, &ACCOUNT_LOCK, &account.email, now).await?;
     if !passwords.turn().await?.verify(current, Some(stored)).await? {
+        note_wrong_password(state, actor, now).await?;
         sleep_until(refuse_at).await;
         return Err(Problem::new(
             ProblemKind::Invalid,
@@ -148,6 +179,15 @@ pub(super) async fn change(
     let event = AuditEvent::by_actor(actor, "auth.password.changed", "user").on(actor.user_id);
     audit::append(&mut tx, &event, now).await.map_err(Problem::internal)?;
     tell(&mut tx, state, &account, now).await?;
+    tx.commit().await.map_err(Problem::internal)
+}
+
+async fn note_wrong_password(state: &AppState, actor: &Actor, now: DateTime<Utc>) -> Result<(), Problem> {
+    let event = AuditEvent::by_actor(actor, "auth.reauthentication.failed", "user")
+        .on(actor.user_id)
+        .summary("wrong present password when choosing a new one");
+    let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
+    audit::append(&mut tx, &event, now).await.map_err(Problem::internal)?;
     tx.commit().await.map_err(Problem::internal)
 }
 

@@ -6,16 +6,16 @@ use uuid::Uuid;
 
 use super::model::Account;
 
-type AccountRow = (Uuid, Uuid, String, String);
+type AccountRow = (Uuid, Uuid, String, String, bool);
 
-fn account((user_id, org_id, email, organisation): AccountRow) -> Account {
-    Account { user_id, org_id, email, organisation }
+fn account((user_id, org_id, email, organisation, has_password): AccountRow) -> Account {
+    Account { user_id, org_id, email, organisation, has_password }
 }
 
 /// The account with this folded address that some organisation lets in.
 pub(super) async fn find_account(pool: &Pool, email: &str) -> Result<Option<Account>, sqlx::Error> {
     let row: Option<AccountRow> = sqlx::query_as(
-        "SELECT u.id, o.id, u.email, o.name
+        "SELECT u.id, o.id, u.email, o.name, u.password_hash IS NOT NULL
          FROM users u
          JOIN memberships m ON m.user_id = u.id AND m.state IN ('active', 'pending')
          JOIN organisations o ON o.id = m.org_id AND o.deleted_at IS NULL
@@ -45,7 +45,7 @@ pub(super) async fn find_own(
     .bind(org_id)
     .fetch_optional(pool)
     .await?;
-    Ok(row.map(|(user, org, email, name, hash)| (account((user, org, email, name)), hash)))
+    Ok(row.map(|(user, org, email, name, hash)| (account((user, org, email, name, hash.is_some())), hash)))
 }
 
 /// Adds a link.
@@ -78,7 +78,7 @@ pub(super) async fn find_by_token(
     now: DateTime<Utc>,
 ) -> Result<Option<Account>, sqlx::Error> {
     let row: Option<AccountRow> = sqlx::query_as(
-        "SELECT u.id, o.id, u.email, o.name
+        "SELECT u.id, o.id, u.email, o.name, u.password_hash IS NOT NULL
          FROM password_resets r
          JOIN users u ON u.id = r.user_id AND u.deleted_at IS NULL AND u.active
          JOIN organisations o ON o.id = r.org_id

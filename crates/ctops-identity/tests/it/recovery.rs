@@ -157,6 +157,85 @@ async fn guessed_tokens_weak_passwords_and_unknown_fields_are_refused() {
     assert_eq!(evil.status, StatusCode::UNPROCESSABLE_ENTITY, "no header can be added");
 }
 
+/// Leaves [`EMAIL`] without a password and links the account to a provider that is switched on.
+async fn kept_elsewhere(app: &App, kind: &'static str) {
+    let table = match kind {
+        "ldap" => "INSERT INTO ldap_configurations
+                       (id, org_id, name, enabled, login_allowed, settings, created_at, updated_at)
+                   SELECT gen_random_uuid(), id, 'elsewhere', TRUE, TRUE, '{}', created_at, created_at FROM organisations
+                   RETURNING id",
+        _ => "INSERT INTO identity_providers (id, org_id, kind, name, enabled, settings, created_at, updated_at)
+              SELECT gen_random_uuid(), id, $1, 'elsewhere', TRUE, '{}', created_at, created_at FROM organisations
+              RETURNING id",
+    };
+    let provider = sqlx::query_scalar::<_, Uuid>(table);
+    let provider = if kind == "ldap" { provider } else { provider.bind(kind) };
+    let provider = provider.fetch_one(app.db.pool()).await.unwrap();
+    sqlx::query(
+        "INSERT INTO external_identities
+             (id, org_id, user_id, provider, provider_id, subject, name, linked_at, last_used_at)
+         SELECT gen_random_uuid(), o.id, u.id, $1, $2, 'guid-1', 'Ada', o.created_at, o.created_at
+         FROM organisations o, users u",
+    )
+    .bind(kind)
+    .bind(provider)
+    .execute(app.db.pool())
+    .await
+    .unwrap();
+    app.execute("UPDATE users SET password_hash = NULL").await;
+}
+
+async fn links(app: &App) -> i64 {
+    app.count("SELECT count(*) FROM mail_outbox WHERE kind = 'password_reset'").await
+}
+
+/// Somebody whom the directory shuts out must not have made themselves a password before.
+///
+/// Spec: auth 10, 35
+#[tokio::test]
+async fn account_of_a_usable_provider_gets_no_link_and_the_answer_does_not_show_it() {
+    for (kind, off) in [
+        ("ldap", "UPDATE ldap_configurations SET enabled = FALSE"),
+        ("oidc", "UPDATE identity_providers SET enabled = FALSE"),
+        ("saml", "UPDATE identity_providers SET deleted_at = created_at"),
+    ] {
+        let (app, _) = App::set_up().await;
+        kept_elsewhere(&app, kind).await;
+        let began = Instant::now();
+        let answer = forget(&app, EMAIL, "203.0.113.1").await;
+        assert_eq!((answer.status, answer.body), (StatusCode::ACCEPTED, Value::Null), "{kind}");
+        assert!(began.elapsed() >= Duration::from_millis(400), "{kind}");
+        assert_eq!(links(&app).await, 0, "{kind}");
+        let denied = "SELECT count(*) FROM audit_events WHERE reason_code = 'external_account'";
+        assert_eq!(app.count(denied).await, 1, "administrators see why");
+        app.execute(off).await;
+        forget(&app, EMAIL, "203.0.113.1").await;
+        let way_back = reset(&app, &token(&app).await, NEW_PASSWORD, "203.0.113.2").await;
+        assert_eq!(way_back.status, StatusCode::NO_CONTENT, "{kind}: {}", way_back.body);
+        assert_eq!(app.login(EMAIL, NEW_PASSWORD, "203.0.113.3").await.status, StatusCode::OK, "{kind}");
+    }
+}
+
+/// Spec: auth 35
+#[tokio::test]
+async fn link_sent_after_the_licence_lapsed_is_refused_once_the_provider_works_again() {
+    let (app, _) = App::set_up().await;
+    kept_elsewhere(&app, "saml").await;
+    let all = ctops_slice::Entitlement::of_tier(ctops_slice::licence::Tier::Enterprise);
+    app.licence.set(ctops_slice::Entitlement::of_tier(ctops_slice::licence::Tier::Pro));
+    forget(&app, EMAIL, "203.0.113.1").await;
+    let token = token(&app).await;
+    app.licence.set(all);
+    let refused = reset(&app, &token, NEW_PASSWORD, "203.0.113.2").await;
+    assert_eq!(refused.body["fields"][0]["code"], "invalid_token");
+    assert_eq!(app.count("SELECT count(*) FROM users WHERE password_hash IS NOT NULL").await, 0);
+    app.licence.set(ctops_slice::Entitlement::community());
+    assert_eq!(reset(&app, &token, NEW_PASSWORD, "203.0.113.2").await.status, StatusCode::NO_CONTENT);
+    app.licence.set(ctops_slice::Entitlement::of_tier(ctops_slice::licence::Tier::Enterprise));
+    forget(&app, EMAIL, "203.0.113.3").await;
+    assert_eq!(links(&app).await, 2, "who has a password may replace it, linked or not");
+}
+
 /// Spec: auth 10, 14
 #[tokio::test]
 async fn changing_the_password_needs_the_present_one_and_ends_other_sessions_only() {
@@ -164,6 +243,7 @@ async fn changing_the_password_needs_the_present_one_and_ends_other_sessions_onl
     let elsewhere = app.login(EMAIL, PASSWORD, "203.0.113.9").await.browser();
     let wrong = change(&app, &ada, "not the password", NEW_PASSWORD).await;
     assert_eq!(wrong.refusal(), (422, "invalid_credentials"));
+    assert_eq!(app.audit().await.last().unwrap(), "auth.reauthentication.failed", "a guess leaves a trace");
     assert_eq!(app.send(get("/me").with(&elsewhere)).await.status, StatusCode::OK, "nothing happened");
     assert_eq!(change(&app, &ada, PASSWORD, NEW_PASSWORD).await.status, StatusCode::NO_CONTENT);
     assert_eq!(app.send(get("/me").with(&ada)).await.status, StatusCode::OK, "this session goes on");
