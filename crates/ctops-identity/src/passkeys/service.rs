@@ -147,6 +147,7 @@ pub(super) async fn finish_sign_in(
     let credential: PublicKeyCredential = ceremony::credential(credential)?;
     let site = site(&state.installation)?;
     let (user_id, credential_id) = site.identify_discoverable_authentication(&credential).map_err(refused)?;
+    let home = store::home_of(&state.pool, user_id).await.map_err(Problem::internal)?;
     let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
     let found = store::by_credential(&mut tx, credential_id).await.map_err(Problem::internal)?;
     let mut used =
@@ -155,7 +156,6 @@ pub(super) async fn finish_sign_in(
     let result =
         site.finish_discoverable_authentication_v2(&credential, authentication, &key).map_err(refused)?;
     used.passkey.update_credential(&result);
-    let home = store::home_of(&state.pool, user_id).await.map_err(Problem::internal)?;
     let org_id = home.ok_or_else(|| refused("the account is not active"))?;
     store::note_use(&mut tx, &used, now).await.map_err(Problem::internal)?;
     tx.commit().await.map_err(Problem::internal)?;
