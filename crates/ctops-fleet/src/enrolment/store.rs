@@ -219,22 +219,23 @@ struct AdmissionRow {
     status: String,
 }
 
-/// The token with this digest, in whatever state.
+/// The token with this digest, in whatever state. Those of a deleted organisation are unknown.
 pub(super) async fn find_by_hash(
     pool: &Pool,
     hash: &[u8; 32],
     now: DateTime<Utc>,
 ) -> Result<Option<EnrolmentToken>, sqlx::Error> {
     let row: Option<AdmissionRow> = sqlx::query_as(
-        "SELECT id, org_id, label, auto_approve, tags,
+        "SELECT t.id, t.org_id, t.label, t.auto_approve, t.tags,
                 CASE
-                    WHEN revoked_at IS NOT NULL THEN 'revoked'
-                    WHEN expires_at <= $2 THEN 'expired'
-                    WHEN usage_count >= max_uses THEN 'exhausted'
+                    WHEN t.revoked_at IS NOT NULL THEN 'revoked'
+                    WHEN t.expires_at <= $2 THEN 'expired'
+                    WHEN t.usage_count >= t.max_uses THEN 'exhausted'
                     ELSE 'active'
                 END AS status
-         FROM agent_enrolment_tokens
-         WHERE token_hash = $1",
+         FROM agent_enrolment_tokens t
+         JOIN organisations o ON o.id = t.org_id AND o.deleted_at IS NULL
+         WHERE t.token_hash = $1",
     )
     .bind(&hash[..])
     .bind(now)
@@ -250,7 +251,7 @@ pub(super) async fn find_by_hash(
     }))
 }
 
-/// Consumes one use when there is one. The row stays locked until the transaction ends, which is what orders agents that
+/// Consumes one use when there is one and the organisation was not deleted. The row stays locked until the transaction ends, which is what orders agents that
 /// race for the last use.
 pub(super) async fn consume(tx: &mut Tx<'_>, id: Uuid, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
     let left: Option<i32> = sqlx::query_scalar(
@@ -260,6 +261,7 @@ pub(super) async fn consume(tx: &mut Tx<'_>, id: Uuid, now: DateTime<Utc>) -> Re
            AND revoked_at IS NULL
            AND (expires_at IS NULL OR expires_at > $2)
            AND (max_uses IS NULL OR usage_count < max_uses)
+           AND EXISTS (SELECT 1 FROM organisations o WHERE o.id = org_id AND o.deleted_at IS NULL)
          RETURNING usage_count",
     )
     .bind(id)

@@ -121,6 +121,24 @@ async fn find_by_hash_tells_the_state() {
     assert!(store::find_by_hash(f.db.pool(), &[9; 32], start_time()).await.unwrap().is_none());
 }
 
+/// Spec: agents-enrolment 5
+#[tokio::test]
+async fn tokens_of_a_deleted_organisation_are_unknown_and_give_no_use_until_it_is_restored() {
+    let f = Fixture::new().await;
+    let id = f.insert(&NewToken::labelled("one"), start_time()).await;
+    let mut hash = [0; 32];
+    hash[..16].copy_from_slice(id.as_bytes());
+    let known = async || store::find_by_hash(f.db.pool(), &hash, start_time()).await.unwrap().is_some();
+    let set_deleted = async |at: Option<DateTime<Utc>>| {
+        sqlx::query("UPDATE organisations SET deleted_at = $1").bind(at).execute(f.db.pool()).await.unwrap();
+    };
+    set_deleted(Some(start_time())).await;
+    assert!(!known().await);
+    assert!(!f.consume(id, start_time()).await, "not even when it was found a moment before");
+    set_deleted(None).await;
+    assert!(known().await && f.consume(id, start_time()).await);
+}
+
 #[tokio::test]
 async fn page_and_count_agree_and_pages_do_not_overlap() {
     let f = Fixture::new().await;

@@ -112,6 +112,24 @@ async fn register_of_a_known_key_passes_whatever_ended_the_token() {
     }
 }
 
+/// Spec: agents-enrolment 5
+#[tokio::test]
+async fn register_when_the_organisation_is_deleted_is_refused_even_with_a_known_key() {
+    let app = App::new().await;
+    let secret = app.token(|new| (new.auto_approve, new.max_uses) = (true, None)).await;
+    let key = Key::new();
+    app.register(&secret, &key, "web-1").await.unwrap();
+    let deleted = async |at: &'static str| sqlx::query(at).execute(app.pool()).await.unwrap();
+    deleted("UPDATE organisations SET deleted_at = created_at").await;
+    for key in [&Key::new(), &key] {
+        let (kind, detail) = refused(app.register(&secret, key, "web-2").await);
+        assert_eq!((kind, detail.as_str()), (ProblemKind::Unauthenticated, "enrolment token is not valid"));
+    }
+    assert_eq!((app.uses().await, app.host_status("web-2").await), (1, None));
+    deleted("UPDATE organisations SET deleted_at = NULL").await;
+    app.register(&secret, &Key::new(), "web-2").await.unwrap();
+}
+
 /// Spec: agents-enrolment 1
 #[tokio::test]
 async fn register_with_any_token_that_does_not_admit_is_answered_alike() {
