@@ -67,7 +67,8 @@ pub trait Entitlements: Send + Sync {
     async fn of(&self, org_id: Uuid) -> Result<Entitlement, Problem>;
 
     /// Takes a seat for one more host inside the transaction that approves it: concurrent approvals in one organisation
-    /// wait for each other here, so that the last seat is given once (licensing 13). Call it before the host counts.
+    /// wait for each other here, so that the last seat is given once (licensing 13). Call it before the host counts. It
+    /// writes nothing: whoever is refused records that, after the end of a transaction that is rolled back.
     ///
     /// # Errors
     /// `host_limit_reached` when all seats are taken; `internal`.

@@ -10,9 +10,9 @@ use ctops_crypto::seal::InstallKey;
 use ctops_licence::{Bundle, Verifier, read_bundle};
 use ctops_pg::notify::{LICENCES, Notice, Notifications};
 use ctops_pg::{Pool, Tx};
-use ctops_slice::audit::{self, AuditEvent, By};
 use ctops_slice::licence::host_limit_reached;
 use ctops_slice::{Entitlement, Entitlements};
+use sqlx::PgConnection;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -88,22 +88,32 @@ impl Licensing {
 
     /// The state of an organisation, at most a minute old.
     pub(super) async fn snapshot(&self, org_id: Uuid) -> Result<Snapshot, Problem> {
-        let now = self.0.clock.now();
-        let kept = self.0.cache.lock().unwrap_or_else(PoisonError::into_inner).get(&org_id).cloned();
-        if let Some(snapshot) = kept
-            && (TimeDelta::zero()..KEPT).contains(&(now - snapshot.read_at))
-        {
-            return Ok(snapshot);
+        if let Some(kept) = self.kept(org_id) {
+            return Ok(kept);
         }
-        let snapshot = self.load(org_id).await?;
+        let mut connection = self.0.pool.acquire().await.map_err(Problem::internal)?;
+        self.read(&mut connection, org_id).await
+    }
+
+    fn kept(&self, org_id: Uuid) -> Option<Snapshot> {
+        let now = self.0.clock.now();
+        let cache = self.0.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_fresh = |kept: &&Snapshot| (TimeDelta::zero()..KEPT).contains(&(now - kept.read_at));
+        cache.get(&org_id).filter(is_fresh).cloned()
+    }
+
+    /// Reads the state on the caller's connection: somebody in a transaction must not wait for a second one, which they
+    /// themselves may hold up.
+    async fn read(&self, connection: &mut PgConnection, org_id: Uuid) -> Result<Snapshot, Problem> {
+        let snapshot = self.load(connection, org_id).await?;
         self.0.cache.lock().unwrap_or_else(PoisonError::into_inner).insert(org_id, snapshot.clone());
         Ok(snapshot)
     }
 
-    async fn load(&self, org_id: Uuid) -> Result<Snapshot, Problem> {
+    async fn load(&self, connection: &mut PgConnection, org_id: Uuid) -> Result<Snapshot, Problem> {
         let read_at = self.0.clock.now();
-        let row = store::current(&self.0.pool, org_id).await.map_err(Problem::internal)?;
-        let high_water = store::high_water(&self.0.pool).await.map_err(Problem::internal)?;
+        let row = store::current(&mut *connection, org_id).await.map_err(Problem::internal)?;
+        let high_water = store::high_water(&mut *connection).await.map_err(Problem::internal)?;
         let snapshot = |kept, revoked| Snapshot { read_at, kept, revoked, high_water };
         let Some(row) = row else { return Ok(snapshot(Kept::Nothing, false)) };
         let Some((licence, verifier)) = row.open(&self.0.seal, &self.0.trust) else {
@@ -115,29 +125,33 @@ impl Licensing {
             );
             return Ok(snapshot(Kept::Invalid, false));
         };
-        let bundle = self.bundle(&verifier).await?;
+        let bundle = self.bundle(connection, &verifier).await?;
         let revoked = bundle.is_some_and(|bundle| bundle.revoked.contains(&licence.jti));
         let current = Current { id: row.id, licence, fingerprint: row.verifier_fingerprint };
         Ok(snapshot(Kept::Licence(Box::new(current)), revoked))
     }
 
     /// The stored list of revoked keys, verified again: a list edited in the database does not count.
-    pub(super) async fn bundle(&self, own: &Verifier) -> Result<Option<Bundle>, Problem> {
-        let row = store::bundle(&self.0.pool).await.map_err(Problem::internal)?;
+    pub(super) async fn bundle(
+        &self,
+        connection: &mut PgConnection,
+        own: &Verifier,
+    ) -> Result<Option<Bundle>, Problem> {
+        let row = store::bundle(&mut *connection).await.map_err(Problem::internal)?;
         let Some(raw) = row.and_then(|row| row.raw_jwt) else { return Ok(None) };
         let mut keys = self.0.trust.all();
         if let Ok(bundle) = read_bundle(&raw, &keys) {
             return Ok(Some(bundle));
         }
-        keys = self.verifiers().await?;
+        keys = self.verifiers(connection).await?;
         keys.push(own.clone());
         Ok(read_bundle(&raw, &keys).ok())
     }
 
     /// Every key that a list may be signed with: those of this process and those of stored licences (licensing 18).
-    pub(super) async fn verifiers(&self) -> Result<Vec<Verifier>, Problem> {
+    pub(super) async fn verifiers(&self, connection: &mut PgConnection) -> Result<Vec<Verifier>, Problem> {
         let mut keys = self.0.trust.all();
-        for row in store::all_current(&self.0.pool).await.map_err(Problem::internal)? {
+        for row in store::all_current(connection).await.map_err(Problem::internal)? {
             if let Some((_, verifier)) = row.open(&self.0.seal, &self.0.trust)
                 && !keys.contains(&verifier)
             {
@@ -145,16 +159,6 @@ impl Licensing {
             }
         }
         Ok(keys)
-    }
-
-    async fn note_blocked(&self, org_id: Uuid, limit: u64) -> Result<(), sqlx::Error> {
-        let mut tx = self.0.pool.begin().await?;
-        let event = AuditEvent::by(By::System, Some(org_id), "licence.cap_blocked", "organisation")
-            .on(org_id)
-            .summary(format!("an approval was refused: all {limit} seats of the licence are taken"))
-            .denied("host_limit_reached");
-        audit::append(&mut tx, &event, self.0.clock.now()).await?;
-        tx.commit().await
     }
 }
 
@@ -165,13 +169,16 @@ impl Entitlements for Licensing {
     }
 
     async fn take_seat(&self, tx: &mut Tx<'_>, org_id: Uuid) -> Result<(), Problem> {
-        let Some(limit) = self.of(org_id).await?.max_hosts else { return Ok(()) };
+        let snapshot = match self.kept(org_id) {
+            Some(kept) => kept,
+            None => self.read(tx, org_id).await?,
+        };
+        let Some(limit) = snapshot.entitlement(self.0.clock.now()).max_hosts else { return Ok(()) };
         store::lock_organisation(tx, org_id).await.map_err(Problem::internal)?;
         let used = store::used_seats(&mut **tx, org_id).await.map_err(Problem::internal)?;
         if u64::try_from(used).unwrap_or(0) < limit {
             return Ok(());
         }
-        self.note_blocked(org_id, limit).await.map_err(Problem::internal)?;
         Err(host_limit_reached(limit))
     }
 }

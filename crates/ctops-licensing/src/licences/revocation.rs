@@ -58,7 +58,8 @@ impl Fetcher {
             return Ok(Err("the answer is not text".into()));
         };
         let raw = raw.trim().to_owned();
-        let keys = self.licensing.verifiers().await?;
+        let mut connection = self.pool.acquire().await.map_err(Problem::internal)?;
+        let keys = self.licensing.verifiers(&mut connection).await?;
         let bundle = match read_bundle(&raw, &keys) {
             Ok(bundle) => bundle,
             Err(error) => return Ok(Err(format!("the list does not count: {}", error.code()))),
@@ -67,7 +68,7 @@ impl Fetcher {
             return Ok(Err("the list has expired".into()));
         }
         let stored =
-            store::bundle(&self.pool).await.map_err(Problem::internal)?.and_then(|row| row.issued_at);
+            store::bundle(&mut *connection).await.map_err(Problem::internal)?.and_then(|row| row.issued_at);
         if stored.is_some_and(|stored| stored.timestamp() > bundle.issued_at) {
             return Ok(Err("the list is older than the one that is kept".into()));
         }

@@ -104,7 +104,8 @@ async fn check(
     if licence.organisation_id != grant.org_id().to_string() {
         return Ok(Err(LicenceError::WrongOrganisation));
     }
-    let bundle = licensing.bundle(verifier).await?;
+    let mut connection = state.pool.acquire().await.map_err(Problem::internal)?;
+    let bundle = licensing.bundle(&mut connection, verifier).await?;
     if bundle.is_some_and(|bundle| bundle.revoked.contains(&licence.jti)) {
         return Ok(Err(LicenceError::Revoked));
     }

@@ -8,7 +8,10 @@ use uuid::Uuid;
 use super::model::StoredLicence;
 
 /// The current licence of an organisation.
-pub(super) async fn current(pool: &Pool, org_id: Uuid) -> Result<Option<StoredLicence>, sqlx::Error> {
+pub(super) async fn current(
+    executor: impl sqlx::PgExecutor<'_>,
+    org_id: Uuid,
+) -> Result<Option<StoredLicence>, sqlx::Error> {
     sqlx::query_as(
         "SELECT id, org_id, key_sealed, verifier_pem, verifier_fingerprint, seal, jti, tier, features, max_hosts,
                 customer_name, customer_email, issued_at, expires_at
@@ -17,7 +20,7 @@ pub(super) async fn current(pool: &Pool, org_id: Uuid) -> Result<Option<StoredLi
            AND replaced_at IS NULL",
     )
     .bind(org_id)
-    .fetch_optional(pool)
+    .fetch_optional(executor)
     .await
 }
 
@@ -29,7 +32,9 @@ pub(super) async fn licensed_organisations(pool: &Pool) -> Result<Vec<Uuid>, sql
 }
 
 /// All current licences.
-pub(super) async fn all_current(pool: &Pool) -> Result<Vec<StoredLicence>, sqlx::Error> {
+pub(super) async fn all_current(
+    executor: impl sqlx::PgExecutor<'_>,
+) -> Result<Vec<StoredLicence>, sqlx::Error> {
     sqlx::query_as(
         "SELECT id, org_id, key_sealed, verifier_pem, verifier_fingerprint, seal, jti, tier, features, max_hosts,
                 customer_name, customer_email, issued_at, expires_at
@@ -37,7 +42,7 @@ pub(super) async fn all_current(pool: &Pool) -> Result<Vec<StoredLicence>, sqlx:
          WHERE replaced_at IS NULL
          ORDER BY org_id",
     )
-    .fetch_all(pool)
+    .fetch_all(executor)
     .await
 }
 
@@ -187,8 +192,10 @@ pub(super) async fn used_seats(
 }
 
 /// The latest moment ever seen.
-pub(super) async fn high_water(pool: &Pool) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
-    sqlx::query_scalar("SELECT high_water FROM licence_clock").fetch_optional(pool).await
+pub(super) async fn high_water(
+    executor: impl sqlx::PgExecutor<'_>,
+) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
+    sqlx::query_scalar("SELECT high_water FROM licence_clock").fetch_optional(executor).await
 }
 
 /// Notes a moment; it only ever rises.
@@ -253,11 +260,11 @@ pub(super) struct BundleRow {
 }
 
 /// The list, when one was ever asked for.
-pub(super) async fn bundle(pool: &Pool) -> Result<Option<BundleRow>, sqlx::Error> {
+pub(super) async fn bundle(executor: impl sqlx::PgExecutor<'_>) -> Result<Option<BundleRow>, sqlx::Error> {
     sqlx::query_as(
         "SELECT raw_jwt, issued_at, expires_at, fetched_at, attempted_at, last_error FROM licence_revocation_bundle",
     )
-    .fetch_optional(pool)
+    .fetch_optional(executor)
     .await
 }
 

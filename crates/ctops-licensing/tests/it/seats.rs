@@ -11,6 +11,8 @@ use ctops_fleet::agents::{
 };
 use ctops_fleet::enrolment::{NewToken, create_token};
 use ctops_fleet::releases::ReleaseDeps;
+use ctops_licensing::licences::KeySources;
+use ctops_licensing::{Licensing, VerifierTrust};
 use ctops_slice::Actor;
 use serde_json::json;
 
@@ -94,6 +96,33 @@ async fn approval_is_refused_when_all_seats_are_taken() {
     revoke_agent(&fleet.deps, &fleet.admin, &first).await.unwrap();
     assert_eq!(fleet.used().await, 0);
     assert_eq!(fleet.approve(&second).await, Ok(second));
+}
+
+/// With a second connection inside the transaction, a server whose pool is taken up by approvals would stand still.
+///
+/// Spec: licensing 13
+#[tokio::test]
+async fn approvals_and_refusals_need_no_second_connection() {
+    let mut fleet = Fleet::with_cap(1).await;
+    let secret = fleet.token(true).await;
+    let waiting = fleet.token(false).await;
+    let (first, _) = fleet.register(&waiting, &Key::new(), "web-1").await;
+    let (second, _) = fleet.register(&waiting, &Key::new(), "web-2").await;
+    let pool = ctops_pg::connect(&fleet.app.db.url(), 1).await.unwrap();
+    // Nothing is known of the licence yet, so it is read inside the transaction.
+    let trust = VerifierTrust::choose(KeySources::default(), true).unwrap();
+    let licensing = Licensing::new(pool.clone(), fleet.app.clock.clone(), fleet.app.seal.clone(), trust);
+    (fleet.deps.pool, fleet.deps.entitlements) = (pool, Arc::new(licensing));
+    let soon = std::time::Duration::from_secs(5);
+    let approved = tokio::time::timeout(soon, fleet.approve(&first)).await;
+    assert_eq!(approved.expect("no second connection"), Ok(first));
+    let refused = tokio::time::timeout(soon, fleet.approve(&second)).await;
+    assert_eq!(refused.expect("no second connection"), Err("host_limit_reached"));
+    let registered = tokio::time::timeout(soon, fleet.register(&secret, &Key::new(), "web-3")).await;
+    assert_eq!(registered.expect("no second connection").1, RegisterStatus::Pending);
+    let blocked = fleet.app.audited().await;
+    let blocked = blocked.iter().filter(|action| *action == "licence.cap_blocked host_limit_reached");
+    assert_eq!(blocked.count(), 2, "both refusals are in the trail");
 }
 
 /// Spec: licensing 13, agents-enrolment 15

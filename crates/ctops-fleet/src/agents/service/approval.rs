@@ -15,7 +15,7 @@ use super::{absent, certificates};
 use crate::agents::AGENTS_APPROVE;
 use crate::agents::identity::{MachineFacts, Proven, key_fingerprint, prove};
 use crate::agents::model::{AgentDeps, AgentSignal, AgentStatus, MatchedOn};
-use crate::agents::store::decisions;
+use crate::agents::store::decisions::{self, DecisionHead};
 use crate::agents::store::registration::{self as registration, Collision, KnownAgent, NewKey};
 use crate::agents::store::{HistoryLine, add_history, announce, signal};
 use crate::enrolment::Tag;
@@ -76,10 +76,53 @@ pub async fn approve_agent(deps: &AgentDeps, actor: &Actor, agent_id: &str) -> R
     let now = deps.clock.now();
     let head = decisions::find_for_decision(&deps.pool, &grant, agent_id).await.map_err(Problem::internal)?;
     let head = head.ok_or_else(absent)?;
+    let by = By::Person(actor);
     let mut tx = deps.pool.begin().await.map_err(Problem::internal)?;
+    let outcome = approve_pending(&mut tx, deps, &head, &by, now).await;
+    let Err(problem) = &outcome else {
+        tx.commit().await.map_err(Problem::internal)?;
+        tracing::info!(agent.id = outcome.as_deref().unwrap_or_default(), "agent was approved");
+        return outcome;
+    };
+    tx.rollback().await.map_err(Problem::internal)?;
+    if problem.code() == HOST_LIMIT_REACHED {
+        let mut tx = deps.pool.begin().await.map_err(Problem::internal)?;
+        note_blocked(&mut tx, actor.org_id, &by, problem, now).await?;
+        tx.commit().await.map_err(Problem::internal)?;
+    }
+    outcome
+}
+
+/// Writes down that an approval was refused because all seats are taken.
+async fn note_blocked(
+    tx: &mut Tx<'_>,
+    org_id: Uuid,
+    by: &By<'_>,
+    problem: &Problem,
+    now: DateTime<Utc>,
+) -> Result<(), Problem> {
+    let event = match by {
+        By::Person(actor) => AuditEvent::by_actor(actor, "licence.cap_blocked", "organisation"),
+        By::Token(label) => {
+            AuditEvent::by(AuditBy::System, Some(org_id), "licence.cap_blocked", "organisation")
+                .because(format!("enrolment token {label}"))
+        }
+    };
+    let event = event.on(org_id).summary(format!("an approval was refused: {}", problem.detail()));
+    audit::append(tx, &event.denied(HOST_LIMIT_REACHED), now).await.map_err(Problem::internal)
+}
+
+/// Approves the agent in the caller's transaction.
+async fn approve_pending(
+    tx: &mut Tx<'_>,
+    deps: &AgentDeps,
+    head: &DecisionHead,
+    by: &By<'_>,
+    now: DateTime<Utc>,
+) -> Result<String, Problem> {
     let ids: Vec<&str> =
         [Some(head.id.as_str()), head.claimed_agent_id.as_deref()].into_iter().flatten().collect();
-    let mut locked = registration::lock_agents(&mut tx, &ids).await.map_err(Problem::internal)?;
+    let mut locked = registration::lock_agents(tx, &ids).await.map_err(Problem::internal)?;
     let own = locked.iter().position(|agent| agent.id == head.id).ok_or_else(absent)?;
     let agent = locked.swap_remove(own);
     if agent.status != AgentStatus::Pending {
@@ -88,32 +131,27 @@ pub async fn approve_agent(deps: &AgentDeps, actor: &Actor, agent_id: &str) -> R
             "only pending agents can be approved, this one is {status}"
         )));
     }
-    let collisions = registration::collisions(&mut tx, agent.org_id, agent.host_id, &agent.facts)
+    let collisions = registration::collisions(tx, agent.org_id, agent.host_id, &agent.facts)
         .await
         .map_err(Problem::internal)?;
     refuse_online(&collisions)?;
-    let by = By::Person(actor);
-    let active = match (agent.claim, locked.pop()) {
+    match (agent.claim, locked.pop()) {
         (Some((host_id, matched_on)), Some(target)) => {
-            merge(&mut tx, deps, (&agent, &target), (host_id, matched_on), &collisions, &by, now).await?;
-            target.id
+            merge(tx, deps, (&agent, &target), (host_id, matched_on), &collisions, by, now).await?;
+            Ok(target.id)
         }
         (Some(_), None) => {
             // The claimed host was deleted meanwhile, so this machine is a new one.
-            let host_id = create_host(&mut tx, agent.org_id, &agent.facts, now).await?;
-            decisions::attach_host(&mut tx, &agent.id, host_id).await.map_err(Problem::internal)?;
-            activate(&mut tx, deps, &KnownAgent { host_id: Some(host_id), ..agent.clone() }, &by, now)
-                .await?;
-            agent.id
+            let host_id = create_host(tx, agent.org_id, &agent.facts, now).await?;
+            decisions::attach_host(tx, &agent.id, host_id).await.map_err(Problem::internal)?;
+            activate(tx, deps, &KnownAgent { host_id: Some(host_id), ..agent.clone() }, by, now).await?;
+            Ok(agent.id)
         }
         (None, _) => {
-            activate(&mut tx, deps, &agent, &by, now).await?;
-            agent.id
+            activate(tx, deps, &agent, by, now).await?;
+            Ok(agent.id)
         }
-    };
-    tx.commit().await.map_err(Problem::internal)?;
-    tracing::info!(agent.id = active, "agent was approved");
-    Ok(active)
+    }
 }
 
 /// An online host with the same identity forbids an approval.
@@ -142,6 +180,7 @@ pub(super) async fn activate(
 ) -> Result<(), Problem> {
     match (deps.entitlements.take_seat(tx, agent.org_id).await, by) {
         (Err(problem), By::Token(_)) if problem.code() == HOST_LIMIT_REACHED => {
+            note_blocked(tx, agent.org_id, by, &problem, now).await?;
             let reason = problem.detail();
             return decisions::set_pending_reason(tx, &agent.id, reason).await.map_err(Problem::internal);
         }
