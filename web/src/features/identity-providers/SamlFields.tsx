@@ -17,6 +17,7 @@ export function SamlFields({ form, stored }: SamlFieldsProps) {
         label="Metadata file"
         accept=".xml,application/xml,text/xml,application/samlmetadata+xml"
         clearable
+        clearButtonProps={{ 'aria-label': 'Remove the file' }}
         onChange={async (file) => form.setFieldValue('metadata', file ? await file.text() : '')}
       />
       <Textarea
