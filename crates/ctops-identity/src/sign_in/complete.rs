@@ -51,11 +51,26 @@ pub struct PendingSignIn {
     pub(super) expires_at: DateTime<Utc>,
 }
 
-/// Goes on after a right first factor.
+/// Goes on after a right first factor that was given just now.
 ///
 /// # Errors
 /// `internal` when the database fails.
 pub async fn complete(state: &AppState, first: FirstFactor) -> Result<SignInOutcome, Problem> {
+    complete_as_of(state, first, state.clock.now()).await
+}
+
+/// Goes on after a right first factor that was given at `given_at`, perhaps long ago: an identity provider may vouch for
+/// somebody who signed in there in the morning. The session counts as confirmed from then (auth 17), unless its second
+/// factor is shown here and now.
+///
+/// # Errors
+/// `internal` when the database fails.
+pub async fn complete_as_of(
+    state: &AppState,
+    first: FirstFactor,
+    given_at: DateTime<Utc>,
+) -> Result<SignInOutcome, Problem> {
+    let now = state.clock.now();
     let settings = settings::read::<AuthenticationSettings>(&state.pool, first.org_id).await?;
     let second_factor = match first.method {
         SignInMethod::Passkey => first.second_factor_asserted,
@@ -76,9 +91,12 @@ pub async fn complete(state: &AppState, first: FirstFactor) -> Result<SignInOutc
             user_agent: first.user_agent,
             replaces,
         };
-        return Ok(SignInOutcome::Started(sessions::start(state, new).await?));
+        let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
+        let started = sessions::start_in(&mut tx, state, new).await?;
+        sessions::mark_confirmed(&mut tx, started.id, given_at.min(now)).await?;
+        tx.commit().await.map_err(Problem::internal)?;
+        return Ok(SignInOutcome::Started(started));
     }
-    let now = state.clock.now();
     let token = random_token("");
     let row = PendingRow {
         id: new_id(),
