@@ -89,6 +89,10 @@ export type SecondFactorMethod = 'totp' | 'passkey' | 'recovery_code';
 export type SignInAnswer =
   | { status: 'signed_in'; me: Me }
   | { status: 'second_factor'; methods: SecondFactorMethod[]; expires_at: string };
+/** How a verification ended: signed in, or the address counts and nothing more. */
+export type VerifyAnswer = SignInAnswer | { status: 'verified'; email: string };
+/** The own account. */
+export type Profile = Written<Schemas['Profile']>;
 export type SecondStep = With<Schemas['SecondStepBody'], { methods: SecondFactorMethod[] }>;
 export type Mfa = Written<Schemas['MfaBody']>;
 export type TotpEnrolment = Schemas['TotpEnrolmentBody'];

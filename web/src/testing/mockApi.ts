@@ -59,6 +59,7 @@ import type {
   Passkey,
   PasskeyChallenge,
   ProblemBody,
+  Profile,
   Reauthentication,
   RecoveryCodes,
   Sample,
@@ -72,6 +73,7 @@ import type {
   TotpEnrolment,
   User,
   UserChange,
+  VerifyAnswer,
   VerifyReport,
 } from '@/api/schema';
 import type {
@@ -84,8 +86,6 @@ import type {
   SmtpTest,
   SystemHealth,
 } from '@/api/settings';
-import type { Profile } from '@/features/profile/api';
-import type { VerifyAnswer } from '@/features/verification/api';
 
 /** Calls about people, teams and organisations. */
 export interface PeopleEndpoints {

@@ -2,6 +2,8 @@ import { createRoute, lazyRouteComponent } from '@tanstack/react-router';
 import { Building2 } from 'lucide-react';
 import { type Feature, signedInRoute } from '@/app/registry';
 
+export { OrganisationSwitch } from './OrganisationSwitch';
+
 export const organisationRoute = createRoute({
   getParentRoute: () => signedInRoute,
   path: '/settings/organisations',

@@ -1,9 +1,10 @@
 import { Button, Group, PasswordInput, Stack, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { isProblem } from '@/api/problem';
+import type { Profile } from '@/api/schema';
 import { Banner } from '@/ui/Banner';
 import { errorText } from '@/ui/Notice';
-import { type Profile, useChangeEmail } from './api';
+import { useChangeEmail } from './api';
 
 interface EmailFormProps {
   profile: Profile;

@@ -1,8 +1,9 @@
 import { Button, Stack } from '@mantine/core';
+import type { Profile } from '@/api/schema';
 import { Banner } from '@/ui/Banner';
 import { errorText } from '@/ui/Notice';
 import { Panel } from '@/ui/Panel';
-import { type Profile, useCancelEmailChange } from './api';
+import { useCancelEmailChange } from './api';
 import { EmailForm } from './EmailForm';
 
 interface EmailPanelProps {

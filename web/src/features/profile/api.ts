@@ -1,18 +1,7 @@
 import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query';
 import { api } from '@/api/client';
+import type { Profile } from '@/api/schema';
 import { meQuery } from '@/api/session';
-
-/** The own account. */
-export interface Profile {
-  name: string;
-  /** Null when the directory or identity provider knows none. */
-  email: string | null;
-  email_verified: boolean;
-  /** A new address then needs it. */
-  has_password: boolean;
-  /** Takes effect when the link sent to it is opened. */
-  pending_email: string | null;
-}
 
 export interface EmailChange {
   email: string;

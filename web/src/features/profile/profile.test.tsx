@@ -1,9 +1,9 @@
 import { screen, waitFor, within } from '@testing-library/react';
 import { describe, expect, it } from 'vitest';
-import { aMe, ago } from '@/testing/fixtures';
+import type { Profile } from '@/api/schema';
+import { ago, aMe } from '@/testing/fixtures';
 import { type Answers, Refusal } from '@/testing/mockApi';
 import { renderApp } from '@/testing/renderApp';
-import type { Profile } from './api';
 
 function aProfile(more: Partial<Profile> = {}): Profile {
   return {

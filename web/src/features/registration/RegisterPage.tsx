@@ -2,7 +2,7 @@ import { Anchor } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { methodsQuery } from '@/api/session';
-import { ResendAction } from '@/features/verification/ResendAction';
+import { ResendAction } from '@/features/verification';
 import { Banner } from '@/ui/Banner';
 import { CentredPage } from '@/ui/CentredPage';
 import { useRegister } from './api';

@@ -132,7 +132,9 @@ describe('registration', () => {
   it('registration_closed_in_between_is_told_above_the_form', async () => {
     const { user } = renderApp('/register', {
       ...OPEN,
-      'POST /auth/register': new Refusal(409, 'wrong_state', { detail: 'registration is not open' }),
+      'POST /auth/register': new Refusal(409, 'wrong_state', {
+        detail: 'registration is not open',
+      }),
     });
     await fill(user);
     expect(await screen.findByRole('alert')).toHaveTextContent('Registration is not open.');

@@ -8,7 +8,7 @@ import { passkeysSupported, signWithPasskey } from '@/api/passkeys';
 import { isProblem } from '@/api/problem';
 import type { LoginRequest, PasskeyChallenge, SignInAnswer } from '@/api/schema';
 import { methodsQuery } from '@/api/session';
-import { ResendAction } from '@/features/verification/ResendAction';
+import { ResendAction } from '@/features/verification';
 import { Banner } from '@/ui/Banner';
 import { errorText } from '@/ui/Notice';
 

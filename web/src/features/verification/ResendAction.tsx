@@ -35,5 +35,7 @@ export function ResendAction({ credentials }: { credentials: LoginRequest | unde
 
 /** Three links a minute for one address: said as what it is, because people press twice. */
 export function resendText(error: unknown): string {
-  return isProblem(error, 'rate_limited') ? `${errorText(error)} Look into your mail.` : errorText(error);
+  return isProblem(error, 'rate_limited')
+    ? `${errorText(error)} Look into your mail.`
+    : errorText(error);
 }

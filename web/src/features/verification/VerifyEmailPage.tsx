@@ -2,12 +2,13 @@ import { Anchor, Button } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { Link, useLocation, useRouter } from '@tanstack/react-router';
 import { isProblem } from '@/api/problem';
+import type { VerifyAnswer } from '@/api/schema';
 import { hadSession, localPath, rememberSignIn } from '@/api/session';
 import { Banner } from '@/ui/Banner';
 import { CentredPage } from '@/ui/CentredPage';
 import { errorText } from '@/ui/Notice';
 import { verifyEmailRoute } from '.';
-import { useVerifyEmail, type VerifyAnswer } from './api';
+import { useVerifyEmail } from './api';
 
 const TITLE = 'Verify your email address';
 
@@ -54,7 +55,10 @@ export function VerifyEmailPage() {
     return <Verified email={verify.data.email} redirect={redirect} />;
   }
   return (
-    <CentredPage title={TITLE} description="It takes one press, so that no machine does it for you.">
+    <CentredPage
+      title={TITLE}
+      description="It takes one press, so that no machine does it for you."
+    >
       {verify.isError && <Banner tone="bad">{errorText(verify.error)}</Banner>}
       <Button
         autoFocus

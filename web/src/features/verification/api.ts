@@ -1,10 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { api } from '@/api/client';
-import type { LoginRequest, SignInAnswer } from '@/api/schema';
+import type { LoginRequest, VerifyAnswer } from '@/api/schema';
 import { meQuery } from '@/api/session';
-
-/** How a verification ended: signed in, or the address counts and nothing more. */
-export type VerifyAnswer = SignInAnswer | { status: 'verified'; email: string };
 
 export interface ResendRequest extends LoginRequest {
   /** Local path that the link leads to. */

@@ -1,6 +1,8 @@
 import { createRoute, lazyRouteComponent } from '@tanstack/react-router';
 import { rootRoute } from '@/app/registry';
 
+export { ResendAction } from './ResendAction';
+
 export interface VerifySearch {
   /** Where to go on afterwards. */
   redirect?: string;

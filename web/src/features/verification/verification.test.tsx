@@ -1,6 +1,6 @@
 import { screen, waitFor } from '@testing-library/react';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { aMe, ago } from '@/testing/fixtures';
+import { ago, aMe } from '@/testing/fixtures';
 import { type Answers, Refusal } from '@/testing/mockApi';
 import { renderApp } from '@/testing/renderApp';
 

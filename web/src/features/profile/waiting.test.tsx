@@ -1,7 +1,6 @@
 import { screen, waitFor } from '@testing-library/react';
 import { describe, expect, it } from 'vitest';
-import type { Me } from '@/api/schema';
-import type { Profile } from '@/features/profile/api';
+import type { Me, Profile } from '@/api/schema';
 import { aMe } from '@/testing/fixtures';
 import { type Answers, Refusal } from '@/testing/mockApi';
 import { renderApp } from '@/testing/renderApp';

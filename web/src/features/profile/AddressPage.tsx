@@ -1,11 +1,11 @@
 import { Stack } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { profileQuery } from '@/features/profile/api';
-import { EmailForm } from '@/features/profile/EmailForm';
 import { useStepUp } from '@/features/reauthentication';
 import { Banner } from '@/ui/Banner';
 import { CentredPage } from '@/ui/CentredPage';
 import { errorText } from '@/ui/Notice';
+import { profileQuery } from './api';
+import { EmailForm } from './EmailForm';
 import { LeaveButtons } from './LeaveButtons';
 import { useHeld } from './useHeld';
 

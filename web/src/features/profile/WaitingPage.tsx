@@ -1,6 +1,6 @@
 import { Anchor } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
-import { OrganisationSwitch } from '@/features/organisation/OrganisationSwitch';
+import { OrganisationSwitch } from '@/features/organisation';
 import { Banner } from '@/ui/Banner';
 import { CentredPage } from '@/ui/CentredPage';
 import { errorText } from '@/ui/Notice';
