@@ -58,8 +58,10 @@ pub(crate) fn ensure(purpose: Purpose) -> Result<()> {
         if !runs("curl", &["--version"]) {
             packages.push("curl");
         }
-        if which("xmlsec1").is_none() {
-            packages.push("xmlsec1");
+        for program in ["openssl", "xmlsec1"] {
+            if which(program).is_none() {
+                packages.push(program);
+            }
         }
     }
     apt_install(&packages)?;
