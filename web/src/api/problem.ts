@@ -66,7 +66,7 @@ function problemText(body: ProblemBody, retryAfterSeconds?: number): string {
 }
 
 /** Problem texts start in lower case and have no full stop; people read sentences. */
-function sentence(text: string): string {
+export function sentence(text: string): string {
   const trimmed = text.trim();
   const capital = trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
   return /[.!?]$/.test(capital) ? capital : `${capital}.`;

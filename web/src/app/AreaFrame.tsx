@@ -56,14 +56,16 @@ function Group({ group, root }: { group: EntryGroup; root: string }) {
 
 /** In the line above the page the entry of this page may be far to the right: it is brought into view. */
 function useActiveInView() {
-  const pathname = useRouterState({ select: (state) => state.location.pathname });
+  const here = useRouterState({ select: (state) => state.location.pathname });
   const nav = useRef<HTMLElement>(null);
   useEffect(() => {
     const line = nav.current;
-    const active = line?.querySelector<HTMLElement>(`[href="${pathname}"]`);
+    const active = [...(line?.querySelectorAll('a') ?? [])].findLast(({ pathname }) =>
+      `${here}/`.startsWith(`${pathname}/`),
+    );
     if (line && active && line.scrollWidth > line.clientWidth) {
       line.scrollLeft = active.offsetLeft - (line.clientWidth - active.offsetWidth) / 2;
     }
-  }, [pathname]);
+  }, [here]);
   return nav;
 }

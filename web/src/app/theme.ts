@@ -79,6 +79,9 @@ export const cssVariables: CSSVariablesResolver = () => ({
   light: shared,
   dark: {
     ...shared,
+    '--mantine-color-disabled': 'var(--surface-sunken)',
+    '--mantine-color-disabled-color': 'var(--quiet-mark)',
+    '--mantine-color-disabled-border': 'var(--line)',
     '--mantine-color-brand-light': 'var(--accent-soft)',
     '--mantine-color-brand-light-color': 'var(--accent)',
     '--mantine-color-brand-outline': 'var(--accent)',

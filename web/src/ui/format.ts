@@ -85,6 +85,13 @@ export function formatExact(atMs: number): string {
   return exact.format(atMs);
 }
 
+const date = new Intl.DateTimeFormat('en-GB', { year: 'numeric', month: 'short', day: 'numeric' });
+
+/** The day in the viewer's zone, the same in every language of the browser: "22 Nov 2027". */
+export function formatDate(atMs: number): string {
+  return date.format(atMs);
+}
+
 const minutes = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 
 /** Time of day to the minute, for the ends of a time axis. */

@@ -7,6 +7,7 @@ import { StatusBadge } from '@/ui/StatusBadge';
 import { TimeAgo } from '@/ui/TimeAgo';
 import type { Tone } from '@/ui/tone';
 import { type KeyKind, useRevokeKey } from './api';
+import { roleName } from './words';
 
 type KeyStatus = 'active' | 'expired' | 'revoked';
 
@@ -87,7 +88,7 @@ export function KeyTable({ kind, label, rows }: KeyTableProps) {
     const role: Column<ApiKey> = {
       id: 'role',
       header: 'Role',
-      cell: (key) => key.roles.join(', '),
+      cell: (key) => key.roles.map(roleName).join(', '),
     };
     const actions: Column<ApiKey> = {
       id: 'actions',

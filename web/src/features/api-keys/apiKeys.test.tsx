@@ -74,6 +74,48 @@ describe('API keys', () => {
     await waitFor(() => expect(screen.queryByText(secret)).toBeNull());
   });
 
+  it('Spec: auth 20: a_key_is_limited_to_host_groups', async () => {
+    const group = {
+      id: 'g1',
+      name: 'Web',
+      description: '',
+      kind: 'static',
+      member_count: 1,
+      online: 1,
+      offline: 0,
+      created_at: ago(10),
+      updated_at: ago(10),
+      deleted_at: null,
+    };
+    const fields = [{ path: 'host_groups', code: 'unknown', message: 'no such host group: g1' }];
+    const { api, user } = renderApp('/account/api-keys', {
+      'GET /me': aMe([...MINE, 'host_groups.read']),
+      'GET /me/api-keys': { items: [] },
+      'GET /host-groups': { items: [group], page: 1, page_size: 200, total: 1 },
+      'POST /me/api-keys': new Refusal(422, 'validation_failed', { fields }),
+    });
+    await user.click(await screen.findByRole('button', { name: 'Create key' }));
+    const dialog = within(await screen.findByRole('dialog', { name: 'Create key' }));
+    await user.type(dialog.getByLabelText('Name'), 'Backup job');
+    await user.click(dialog.getByLabelText('hosts.read'));
+    await user.click(dialog.getByRole('combobox', { name: 'Host groups' }));
+    await user.click(await screen.findByRole('option', { name: 'Web' }));
+    await user.click(dialog.getByRole('button', { name: 'Create key' }));
+    expect(await dialog.findByText('No such host group: g1.')).toBeVisible();
+    expect(api.to('POST /me/api-keys')[0]?.body).toMatchObject({ host_groups: ['g1'] });
+  });
+
+  it('who_may_not_see_groups_is_offered_none', async () => {
+    const { user } = renderApp('/account/api-keys', {
+      'GET /me': aMe(MINE),
+      'GET /me/api-keys': { items: [] },
+    });
+    await user.click(await screen.findByRole('button', { name: 'Create key' }));
+    const dialog = within(await screen.findByRole('dialog', { name: 'Create key' }));
+    expect(dialog.getByLabelText('Name')).toBeVisible();
+    expect(dialog.queryByRole('combobox', { name: 'Host groups' })).toBeNull();
+  });
+
   it('Spec: auth 20: what_the_server_refuses_is_said_at_the_field', async () => {
     const fields = [
       { path: 'allowed_networks', code: 'not_a_network', message: 'must be networks' },
@@ -111,7 +153,7 @@ describe('service keys', () => {
       'GET /api-keys': { items: [aKey()] },
       'POST /api-keys': { key: aKey(), secret: 'ctops_svc_0123456789' },
     });
-    expect((await tableRows('Service keys'))[0]).toContain('engineer');
+    expect((await tableRows('Service keys'))[0]).toContain('Engineer');
     await user.click(screen.getByRole('button', { name: 'Create key' }));
     const dialog = await screen.findByRole('dialog', { name: 'Create key' });
     await user.type(within(dialog).getByLabelText('Name'), 'Nightly export');

@@ -1,5 +1,6 @@
-import { Button, Group, NativeSelect, TextInput } from '@mantine/core';
+import { Button, NativeSelect, TextInput } from '@mantine/core';
 import { useEffect, useState } from 'react';
+import classes from './AuditFilters.module.css';
 import { type AuditSearch, hasFilter } from './search';
 import { ACTOR_KINDS, OUTCOMES, outcomeLabel } from './words';
 
@@ -10,13 +11,23 @@ interface AuditFiltersProps {
 
 type TextName = 'q' | 'action' | 'actor_id' | 'target_type' | 'target_id' | 'ip' | 'request_id';
 
-const TEXTS: { name: TextName; label: string; placeholder: string }[] = [
+interface TextFilter {
+  name: TextName;
+  label: string;
+  placeholder: string;
+}
+
+const COMMON: TextFilter[] = [
   { name: 'q', label: 'Text', placeholder: 'in the summary' },
   { name: 'action', label: 'Action', placeholder: 'auth.login' },
+  { name: 'ip', label: 'IP address', placeholder: '192.0.2.1' },
+];
+
+/** Behind a button until one of them is in use. */
+const RARE: TextFilter[] = [
   { name: 'actor_id', label: 'Actor id', placeholder: 'person or agent' },
   { name: 'target_type', label: 'Target type', placeholder: 'host' },
   { name: 'target_id', label: 'Target id', placeholder: '' },
-  { name: 'ip', label: 'IP address', placeholder: '192.0.2.1' },
   { name: 'request_id', label: 'Request id', placeholder: '' },
 ];
 
@@ -36,8 +47,10 @@ const NOTHING: Partial<AuditSearch> = {
 
 /** Every filter of the log; each is in the address bar, so that a question can be sent on. */
 export function AuditFilters({ search, onChange }: AuditFiltersProps) {
+  const [opened, setOpened] = useState(false);
+  const more = opened || RARE.some(({ name }) => search[name]);
   return (
-    <Group component="search" gap="xs" align="end" mb="md" aria-label="Filter events">
+    <search className={classes.filters} aria-label="Filter events">
       {(['from', 'to'] as const).map((name) => (
         <TextInput
           key={name}
@@ -68,7 +81,7 @@ export function AuditFilters({ search, onChange }: AuditFiltersProps) {
           ...Object.entries(ACTOR_KINDS).map(([value, label]) => ({ value, label })),
         ]}
       />
-      {TEXTS.map((field) => (
+      {[...COMMON, ...(more ? RARE : [])].map((field) => (
         <FilterText
           key={field.name}
           label={field.label}
@@ -77,12 +90,19 @@ export function AuditFilters({ search, onChange }: AuditFiltersProps) {
           onCommit={(value) => onChange({ [field.name]: value || undefined })}
         />
       ))}
-      {hasFilter(search) && (
-        <Button size="xs" variant="subtle" onClick={() => onChange(NOTHING)}>
-          Clear filters
-        </Button>
-      )}
-    </Group>
+      <div className={classes.buttons}>
+        {!more && (
+          <Button size="xs" variant="default" onClick={() => setOpened(true)}>
+            More filters
+          </Button>
+        )}
+        {hasFilter(search) && (
+          <Button size="xs" variant="subtle" onClick={() => onChange(NOTHING)}>
+            Clear filters
+          </Button>
+        )}
+      </div>
+    </search>
   );
 }
 

@@ -1,9 +1,9 @@
-import { Button } from '@mantine/core';
-import { useMemo } from 'react';
+import { Fragment, useMemo } from 'react';
 import type { AuditEvent } from '@/api/schema';
 import { type Column, DataTable } from '@/ui/DataTable';
 import { StatusBadge } from '@/ui/StatusBadge';
 import { TimeAgo } from '@/ui/TimeAgo';
+import classes from './EventTable.module.css';
 import { actorName, outcomeLabel, outcomeTone, targetName } from './words';
 
 interface EventTableProps {
@@ -11,6 +11,22 @@ interface EventTableProps {
   busy?: boolean;
   onOpen: (id: string) => void;
   label?: string;
+}
+
+/** The name of an action, which may break after its parts only. */
+function ActionName({ action }: { action: string }) {
+  const [first, ...rest] = action.split(/(?<=[._])/);
+  return (
+    <code className={classes.action}>
+      {first}
+      {rest.map((part) => (
+        <Fragment key={part}>
+          <wbr />
+          {part}
+        </Fragment>
+      ))}
+    </code>
+  );
 }
 
 export function EventTable({ rows, busy, onOpen, label = 'Audit events' }: EventTableProps) {
@@ -21,17 +37,10 @@ export function EventTable({ rows, busy, onOpen, label = 'Audit events' }: Event
         header: 'What',
         card: 'title',
         cell: (event) => (
-          <Button
-            variant="transparent"
-            size="compact-sm"
-            px={0}
-            h="auto"
-            onClick={() => onOpen(event.id)}
-            styles={{ label: { whiteSpace: 'normal', textAlign: 'start' } }}
-          >
+          <button type="button" className={classes.open} onClick={() => onOpen(event.id)}>
             <bdi>{event.summary || event.action}</bdi>
             {event.repeats > 1 && ` (${event.repeats} times)`}
-          </Button>
+          </button>
         ),
       },
       {
@@ -43,9 +52,26 @@ export function EventTable({ rows, busy, onOpen, label = 'Audit events' }: Event
         ),
       },
       { id: 'actor', header: 'Who', cell: (event) => <bdi>{actorName(event)}</bdi> },
-      { id: 'action', header: 'Action', cell: (event) => <code>{event.action}</code> },
-      { id: 'target', header: 'Target', cell: (event) => <bdi>{targetName(event)}</bdi> },
-      { id: 'ip', header: 'From', cell: (event) => <bdi>{event.ip ?? '–'}</bdi> },
+      {
+        id: 'action',
+        header: 'Action',
+        card: 'wide',
+        cell: (event) => <ActionName action={event.action} />,
+      },
+      {
+        id: 'target',
+        header: 'Target',
+        cell: (event) => (
+          <bdi className={classes.target} title={targetName(event)}>
+            {targetName(event)}
+          </bdi>
+        ),
+      },
+      {
+        id: 'ip',
+        header: 'From',
+        cell: (event) => <bdi className={classes.address}>{event.ip ?? '–'}</bdi>,
+      },
       { id: 'at', header: 'When', cell: (event) => <TimeAgo at={event.at} /> },
     ],
     [onOpen],

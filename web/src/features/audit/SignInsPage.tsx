@@ -1,4 +1,5 @@
 import type { OwnSignIn } from '@/api/schema';
+import { deviceName } from '@/features/sessions';
 import { type Column, DataTable } from '@/ui/DataTable';
 import { Notice } from '@/ui/Notice';
 import { PageFrame } from '@/ui/PageFrame';
@@ -42,7 +43,7 @@ const COLUMNS: Column<OwnSignIn>[] = [
     id: 'agent',
     header: 'Browser or program',
     card: 'wide',
-    cell: (row) => <bdi>{row.user_agent ?? '–'}</bdi>,
+    cell: (row) => <bdi title={row.user_agent ?? undefined}>{deviceName(row.user_agent)}</bdi>,
   },
   { id: 'at', header: 'When', cell: (row) => <TimeAgo at={row.at} /> },
 ];

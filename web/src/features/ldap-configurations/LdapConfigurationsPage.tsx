@@ -44,7 +44,7 @@ export function LdapConfigurationsPage() {
         isEmpty={(list) => list.items.length === 0}
       >
         {(list) => (
-          <Panel title="Directories" flush>
+          <Panel title="Directories" flush hideTitle>
             <DataTable
               label="Directories"
               columns={columns(mayWrite, (row) => setEditing({ id: row.id }), setDeleting)}
@@ -72,11 +72,13 @@ function columns(
     {
       id: 'servers',
       header: 'Servers',
+      card: 'wide',
       cell: (row) => row.settings.servers.map((one) => `${one.host}:${one.port}`).join(', '),
     },
     {
       id: 'transport',
       header: 'Transport',
+      card: 'corner',
       cell: (row) => (
         <StatusBadge
           tone={row.settings.transport === 'plain' ? 'bad' : 'ok'}
@@ -104,9 +106,9 @@ function columns(
     },
     {
       id: 'actions',
-      header: 'Action',
+      header: 'Actions',
       align: 'end',
-      card: 'corner',
+      card: 'actions',
       cell: (row) =>
         mayWrite && (
           <Group gap="xs" justify="flex-end" wrap="nowrap">

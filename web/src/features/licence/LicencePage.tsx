@@ -4,6 +4,7 @@ import type { Licence } from '@/api/licence';
 import { useCan } from '@/api/session';
 import { Banner } from '@/ui/Banner';
 import { ConfirmDialog } from '@/ui/ConfirmDialog';
+import { DateOf } from '@/ui/DateOf';
 import { FieldList } from '@/ui/FieldList';
 import { errorText, Notice } from '@/ui/Notice';
 import { PageFrame } from '@/ui/PageFrame';
@@ -14,6 +15,7 @@ import { TimeAgo } from '@/ui/TimeAgo';
 import { ActivatePanel } from './ActivatePanel';
 import { useLicence, useRefreshRevocations, useRemoveLicence } from './api';
 import { HistoryPanel } from './HistoryPanel';
+import classes from './LicencePage.module.css';
 import { featureText, noticeText, STATUS, seatsText, tierText } from './words';
 
 export function LicencePage() {
@@ -73,8 +75,8 @@ function StatePanel({ licence, mayManage }: PanelProps) {
             ? [
                 { name: 'Customer', value: <bdi>{key.customer_name}</bdi> },
                 { name: 'Technical contact', value: <bdi>{key.customer_email}</bdi> },
-                { name: 'Ends', value: <TimeAgo at={key.expires_at} kind="any" /> },
-                { name: 'Key id', value: <bdi>{key.jti}</bdi> },
+                { name: 'Ends', value: <DateOf at={key.expires_at} /> },
+                { name: 'Key id', value: <code>{key.jti}</code> },
                 { name: 'Verified with', value: <code>{key.verifier_fingerprint}</code> },
               ]
             : []),
@@ -110,7 +112,7 @@ function FeaturesPanel({ licence }: { licence: Licence }) {
       {licence.features.length === 0 ? (
         <span>Everything that Community contains.</span>
       ) : (
-        <ul aria-label="Open features">
+        <ul className={classes.features} aria-label="Open features">
           {licence.features.map((feature) => (
             <li key={feature}>{featureText(feature)}</li>
           ))}

@@ -185,5 +185,6 @@ test('words are there for every state and code', () => {
   }
   expect(adviceFor('looks_like_activation_token')).toContain('activation token');
   expect(adviceFor('bad_issuer')).toBeUndefined();
-  expect(featureText('certExpiryTracker')).toBe('Cert expiry tracker');
+  expect(featureText('sshKeyInventory')).toBe('SSH keys');
+  expect(featureText('moonPhaseTracker')).toBe('Moon phase tracker');
 });

@@ -1,4 +1,4 @@
-import { TIER_NAMES } from '@/api/features';
+import { type FeatureKey, TIER_NAMES } from '@/api/features';
 import type { Licence, LicenceNotice, LicenceStatus } from '@/api/licence';
 import type { Tone } from '@/ui/tone';
 
@@ -64,8 +64,34 @@ export function tierText(licence: Licence): string {
   return bought && bought !== licence.tier ? `${now} (the key is for ${TIER_NAMES[bought]})` : now;
 }
 
-/** `sshKeyInventory` as people read it: "Ssh key inventory". */
+const FEATURES: Record<FeatureKey, string> = {
+  certExpiryTracker: 'Certificate expiry',
+  serviceAccountTracker: 'Service accounts',
+  reportsExport: 'Export of reports',
+  reportsScheduled: 'Scheduled reports',
+  csrInternalCa: 'Internal certificate authority',
+  sshKeyInventory: 'SSH keys',
+  metricRetentionExtended: 'Longer history of metrics',
+  metricExport: 'Export of metrics',
+  ssoOidc: 'Sign-in through OpenID Connect',
+  auditLog: 'Audit log',
+  scheduledTasks: 'Scheduled tasks',
+  alertRouting: 'Routing of alerts',
+  notificationTemplates: 'Templates of notifications',
+  ssoSaml: 'Sign-in through SAML',
+  advancedRbac: 'Custom roles',
+  compliancePack: 'Compliance',
+  whiteLabel: 'Own name and logo',
+  airgapBundlers: 'Bundles for closed networks',
+  haDeployment: 'High availability',
+};
+
+/** The name of a feature; one that is new to this version is told by its key: "Ssh key inventory". */
 export function featureText(key: string): string {
+  const known = FEATURES[key as FeatureKey];
+  if (known) {
+    return known;
+  }
   const words = key.replaceAll(/([A-Z])/g, ' $1').toLowerCase();
   return words.charAt(0).toUpperCase() + words.slice(1);
 }

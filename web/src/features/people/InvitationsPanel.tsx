@@ -22,7 +22,7 @@ const COLUMNS: Column<Invitation>[] = [
     card: 'corner',
     cell: (row) => (
       <StatusBadge
-        tone={row.state === 'live' ? 'ok' : 'quiet'}
+        tone={row.state === 'live' ? 'info' : 'quiet'}
         label={INVITATION_LABEL[row.state]}
       />
     ),

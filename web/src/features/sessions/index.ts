@@ -21,3 +21,5 @@ export const sessions = {
   ],
   routes: [sessionsRoute],
 } as const satisfies Feature;
+
+export { deviceName } from './device';

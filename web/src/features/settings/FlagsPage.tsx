@@ -63,7 +63,7 @@ export function FlagsPage() {
               Stored, but not known to this release and therefore off: {flags.unknown.join(', ')}
             </Banner>
           )}
-          <Panel title="Flags" flush>
+          <Panel title="Flags" flush hideTitle>
             <DataTable
               label="Flags"
               columns={columns}

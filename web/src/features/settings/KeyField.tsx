@@ -13,7 +13,7 @@ import {
 import type { SettingsKey, SettingsPage } from '@/api/settings';
 import { TimeAgo } from '@/ui/TimeAgo';
 import classes from './KeyField.module.css';
-import { rangeText, shownValue } from './values';
+import { aboutText, choiceLabel, rangeText, shownValue } from './values';
 
 interface KeyFieldProps {
   settingsKey: SettingsKey;
@@ -39,12 +39,17 @@ export function KeyField(props: KeyFieldProps) {
           </span>
         )}
         {!locked && page.sources[key.name] === 'stored' && key.type !== 'long_text' && (
-          <span>Default: {shownValue(key.default)}.</span>
+          <span>Default: {defaultText(key)}.</span>
         )}
         {key.restart && !locked && <span>Acts after a restart.</span>}
       </p>
     </div>
   );
+}
+
+function defaultText(key: SettingsKey): string {
+  const isChoice = key.type === 'choice' && typeof key.default === 'string';
+  return isChoice ? choiceLabel(String(key.default)) : shownValue(key.default);
 }
 
 export function isLocked(key: SettingsKey, page: SettingsPage): boolean {
@@ -55,7 +60,7 @@ function Control({ settingsKey: key, page, value, error, onChange }: KeyFieldPro
   const range = rangeText(key);
   const common = {
     label: key.title,
-    description: range ? `${key.about} ${range}.` : key.about,
+    description: range ? `${aboutText(key)} ${range}.` : aboutText(key),
     error,
     disabled: isLocked(key, page),
   };
@@ -85,7 +90,7 @@ function Control({ settingsKey: key, page, value, error, onChange }: KeyFieldPro
           {...common}
           className={classes.short}
           value={String(value)}
-          data={key.choices ?? []}
+          data={(key.choices ?? []).map((word) => ({ value: word, label: choiceLabel(word) }))}
           onChange={(event) => onChange(event.currentTarget.value)}
         />
       );
@@ -94,7 +99,12 @@ function Control({ settingsKey: key, page, value, error, onChange }: KeyFieldPro
         <Checkbox.Group {...common} value={list(value)} onChange={onChange}>
           <Stack gap={6} mt={6}>
             {key.choices?.map((word) => (
-              <Checkbox key={word} value={word} label={word} disabled={common.disabled} />
+              <Checkbox
+                key={word}
+                value={word}
+                label={choiceLabel(word)}
+                disabled={common.disabled}
+              />
             ))}
           </Stack>
         </Checkbox.Group>
@@ -113,7 +123,7 @@ function Control({ settingsKey: key, page, value, error, onChange }: KeyFieldPro
       return (
         <Textarea
           {...common}
-          rows={8}
+          rows={6}
           value={String(value ?? '')}
           onChange={(event) => onChange(event.currentTarget.value)}
         />

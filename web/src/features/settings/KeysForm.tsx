@@ -62,7 +62,7 @@ export function KeysForm({ page, marked }: KeysFormProps) {
         </Banner>
       ))}
       <form onSubmit={submit} noValidate>
-        <Panel title={page.title}>
+        <Panel title={page.title} hideTitle>
           <Stack gap={4}>
             {page.keys.map((key) => (
               <KeyField

@@ -21,8 +21,9 @@ export function KeysPage() {
       allowed={allowed}
       noPermission="You may not see settings."
       loading={<Skeleton height={320} />}
-      empty={<Notice title="This page has no keys" />}
-      isEmpty={(shown: SettingsPage) => shown.keys.length === 0}
+      empty={<Notice title="There is no such page of settings" />}
+      // Some addresses below /settings of the API are no pages of keys.
+      isEmpty={(shown: Partial<SettingsPage>) => !shown.keys?.length}
     >
       {(shown) => (
         <>

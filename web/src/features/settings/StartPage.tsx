@@ -1,5 +1,6 @@
 import { Anchor, Button, Skeleton, TextInput } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
+import { Search } from 'lucide-react';
 import { useState } from 'react';
 import { useCan } from '@/api/session';
 import type { SettingsPageSummary } from '@/api/settings';
@@ -9,7 +10,7 @@ import { Panel } from '@/ui/Panel';
 import { useExport, usePages } from './api';
 import { ImportDialog } from './ImportDialog';
 import classes from './StartPage.module.css';
-import { matches } from './values';
+import { aboutText, matches } from './values';
 
 /** Finds keys on all pages by name, label or description. */
 export function StartPage() {
@@ -22,6 +23,7 @@ export function StartPage() {
   return (
     <PageFrame
       title="Settings"
+      description="Every key of every page; type to find one."
       query={query}
       allowed={allowed}
       noPermission="You may not see settings."
@@ -48,6 +50,8 @@ export function StartPage() {
       {(list) => (
         <>
           <TextInput
+            maw={480}
+            leftSection={<Search size={15} aria-hidden="true" />}
             aria-label="Search settings"
             placeholder="Search settings"
             value={wanted}
@@ -81,7 +85,7 @@ function Found({ pages, wanted }: { pages: readonly SettingsPageSummary[]; wante
             >
               {key.title}
             </Anchor>
-            <span className={classes.about}>{key.about}</span>
+            <span className={classes.about}>{aboutText(key)}</span>
           </li>
         ))}
       </ul>

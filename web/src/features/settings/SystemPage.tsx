@@ -1,26 +1,29 @@
 import { Button, Skeleton } from '@mantine/core';
+import { TIER_NAMES } from '@/api/features';
+import { sentence } from '@/api/problem';
 import { useCan } from '@/api/session';
 import type { SystemHealth } from '@/api/settings';
 import { Banner } from '@/ui/Banner';
 import { type Column, DataTable } from '@/ui/DataTable';
 import { FieldList } from '@/ui/FieldList';
-import { formatBytes, formatCount } from '@/ui/format';
+import { formatBytes, formatCount, formatDuration } from '@/ui/format';
 import { errorText, Notice } from '@/ui/Notice';
 import { PageFrame } from '@/ui/PageFrame';
 import { Panel } from '@/ui/Panel';
 import { StatusBadge } from '@/ui/StatusBadge';
 import { TimeAgo } from '@/ui/TimeAgo';
 import { useHealth, useSupportBundle } from './api';
+import classes from './SystemPage.module.css';
 
 type Job = SystemHealth['jobs'][number];
 type Consumer = SystemHealth['queue']['consumers'][number];
 type Node = SystemHealth['ingest_nodes'][number];
 
 const JOBS: Column<Job>[] = [
-  { id: 'name', header: 'Job', card: 'title', cell: (row) => row.name },
+  { id: 'name', header: 'Job', card: 'title', cell: (row) => <code>{row.name}</code> },
   { id: 'run', header: 'Last run', cell: (row) => <TimeAgo at={row.last_run_at} /> },
   { id: 'took', header: 'Took', cell: (row) => `${formatCount(row.duration_ms)} ms` },
-  { id: 'every', header: 'Every', cell: (row) => `${formatCount(row.every_seconds)} s` },
+  { id: 'every', header: 'Every', cell: (row) => formatDuration(row.every_seconds) },
   { id: 'node', header: 'Node', cell: (row) => <bdi>{row.node}</bdi> },
   {
     id: 'outcome',
@@ -106,7 +109,12 @@ export function SystemPage() {
             />
           </Panel>
           <Panel title="Background jobs" flush>
-            <DataTable label="Jobs" columns={JOBS} rows={health.jobs} rowKey={(row) => row.name} />
+            <DataTable
+              label="Jobs"
+              columns={JOBS}
+              rows={failingFirst(health.jobs)}
+              rowKey={(row) => row.name}
+            />
           </Panel>
         </>
       )}
@@ -118,9 +126,24 @@ function Warnings({ health }: { health: SystemHealth }) {
   if (health.warnings.length === 0) {
     return <Banner tone="info">Everything is in order.</Banner>;
   }
-  return health.warnings.map((warning) => (
-    <Banner key={`${warning.code} ${warning.message}`}>{warning.message}</Banner>
-  ));
+  return (
+    <Banner>
+      <ul className={classes.warnings} aria-label="Needs attention">
+        {health.warnings.map((warning) => (
+          <li key={`${warning.code} ${warning.message}`}>{sentence(warning.message)}</li>
+        ))}
+      </ul>
+    </Banner>
+  );
+}
+
+function tierName(tier: string): string {
+  return TIER_NAMES[tier as keyof typeof TIER_NAMES] ?? tier;
+}
+
+/** Jobs that fail come first; the rest stays in the order of names. */
+function failingFirst(jobs: readonly Job[]): Job[] {
+  return jobs.toSorted((a, b) => Number(a.succeeded) - Number(b.succeeded));
 }
 
 function facts(health: SystemHealth) {
@@ -128,7 +151,7 @@ function facts(health: SystemHealth) {
   const lag = database.replica_lag_seconds;
   return [
     { name: 'Version', value: `${health.version} on ${health.node}` },
-    { name: 'Tier', value: health.tier },
+    { name: 'Tier', value: tierName(health.tier) },
     {
       name: 'Database',
       value: `PostgreSQL ${database.version}, ${formatBytes(database.size_bytes)}`,

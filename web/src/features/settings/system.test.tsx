@@ -117,10 +117,26 @@ it('discards a mail after asking', async () => {
 it('shows the health of the system with what to look at first', async () => {
   const warnings = [{ code: 'job_fails', message: 'the job deliver_mail failed 3 times in a row' }];
   renderApp('/settings/system', { 'GET /system/health': aHealth({ warnings }) });
-  expect(await screen.findByRole('alert')).toHaveTextContent('the job deliver_mail failed 3 times');
+  const attention = await screen.findByRole('list', { name: 'Needs attention' });
+  expect(attention).toHaveTextContent('The job deliver_mail failed 3 times in a row.');
   expect(screen.getByText('PostgreSQL 15.4, 10.0 MiB')).toBeVisible();
   expect((await tableRows('Consumers'))[0]?.slice(0, 3)).toEqual(['metrics', 'metrics.raw', '12']);
   expect((await tableRows('Jobs'))[0]?.at(-1)).toBe('Failed 3 times');
+});
+
+it('lists jobs that fail before those that work, with spans people can read', async () => {
+  const [failing] = aHealth().jobs;
+  const jobs = [
+    { ...failing, name: 'audit_prune', every_seconds: 86_400, succeeded: true, failures: 0 },
+    { ...failing, name: 'zeal', every_seconds: 90, succeeded: false, failures: 2 },
+  ] as SystemHealth['jobs'];
+  renderApp('/settings/system', { 'GET /system/health': aHealth({ jobs, tier: 'pro' }) });
+  const rows = await tableRows('Jobs');
+  expect(rows.map((row) => [row[0], row[3]])).toEqual([
+    ['zeal', '1 min'],
+    ['audit_prune', '1 d'],
+  ]);
+  expect(screen.getByText('Pro')).toBeVisible();
 });
 
 it('says so when everything is in order', async () => {

@@ -14,6 +14,32 @@ export function shownValue(value: unknown): string {
   return String(value);
 }
 
+const CHOICES: Record<string, string> = {
+  invite_only: 'By invitation',
+  approval: 'With approval',
+  en: 'English',
+  iso: 'ISO',
+  mon: 'Monday',
+  sat: 'Saturday',
+  sun: 'Sunday',
+  starttls: 'STARTTLS',
+  tls: 'TLS',
+};
+
+/** A word of a choice as people read it; words that are not known are told with a capital. */
+export function choiceLabel(word: string): string {
+  const plain = word.replaceAll('_', ' ');
+  return CHOICES[word] ?? plain.charAt(0).toUpperCase() + plain.slice(1);
+}
+
+/** The description of a key, in which choices are called as in the list below it. */
+export function aboutText(key: SettingsKey): string {
+  return (key.choices ?? []).reduce(
+    (text, word) => text.replaceAll(new RegExp(`\\b${word}\\b`, 'g'), choiceLabel(word)),
+    key.about,
+  );
+}
+
 /** "1 to 30", for the line below a field. */
 export function rangeText(key: SettingsKey): string | undefined {
   if (key.type !== 'integer' || key.least === null || key.most === null) {

@@ -79,7 +79,7 @@ export function TeamsPage() {
         isEmpty={(list) => list.total === 0}
       >
         {(list) => (
-          <Panel title="Teams" flush>
+          <Panel title="Teams" flush hideTitle>
             <DataTable
               label="Teams"
               columns={columns}
