@@ -1,5 +1,7 @@
-import { readdirSync } from 'node:fs';
+import { createHash, X509Certificate } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
 import { defineConfig } from '@playwright/test';
+import { scratch } from './e2e/support/setting';
 
 /**
  * The journeys in the order in which they walk through one installation, by the beginning of the files' names. The first
@@ -26,6 +28,13 @@ if (astray.length > 0) {
   throw new Error(`give ${astray.join(', ')} a place in the order of playwright.config.ts`);
 }
 
+/** The server makes its own certificate on first start. The browser is told to trust it: passkeys need that. */
+function keyOfServer(): string {
+  const { publicKey } = new X509Certificate(readFileSync(scratch('server', 'tls', 'server.crt')));
+  const spki = publicKey.export({ type: 'spki', format: 'der' });
+  return createHash('sha256').update(spki).digest('base64');
+}
+
 export default defineConfig({
   testDir: 'e2e',
   outputDir: 'test-results',
@@ -38,7 +47,7 @@ export default defineConfig({
   workers: 1,
   retries: 0,
   forbidOnly: true,
-  timeout: 300_000,
+  timeout: 180_000,
   expect: { timeout: 15_000 },
   reporter: [['list']],
   use: {
@@ -46,12 +55,15 @@ export default defineConfig({
     // Contrast cannot be measured while something fades in.
     contextOptions: { reducedMotion: 'reduce' },
     baseURL: process.env.JOURNEY_URL,
-    // The server makes its own certificate on first start.
+    // Identity providers of journeys have certificates of their own.
     ignoreHTTPSErrors: true,
     screenshot: 'only-on-failure',
+    actionTimeout: 15_000,
+    navigationTimeout: 30_000,
     launchOptions: {
       executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium',
       args: [
+        `--ignore-certificate-errors-spki-list=${keyOfServer()}`,
         '--no-sandbox',
         '--disable-gpu',
         '--disable-quic',

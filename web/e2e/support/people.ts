@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { type Browser, expect, type Page } from '@playwright/test';
+import { send } from './api';
 import { scratch } from './setting';
 import { nextCode } from './totp';
 
@@ -76,4 +77,26 @@ export async function openAs(browser: Browser, person: Person, path: string): Pr
   const page = await (await browser.newContext({ storageState })).newPage();
   await page.goto(path);
   return page;
+}
+
+/** Makes an account with these roles, by an invitation that is accepted, for journeys that are about something else. */
+export async function join(browser: Browser, person: Person, ...roles: string[]): Promise<void> {
+  const admin = await openAs(browser, ADA, '/hosts');
+  const invited = await send(admin, 'POST', '/invitations', { email: person.email, roles });
+  const { link } = (await invited.json()) as { link: string };
+  await admin.context().close();
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await acceptInvitation(page, link, person);
+  await context.close();
+}
+
+/** From the link of an invitation to the first page of the new account. */
+export async function acceptInvitation(page: Page, link: string, person: Person): Promise<void> {
+  await page.goto(link);
+  await page.getByLabel('Full name').fill(person.name);
+  await page.getByLabel('Password', { exact: true }).fill(person.password);
+  await page.getByLabel('Password again').fill(person.password);
+  await page.getByRole('button', { name: 'Join' }).click();
+  await expect(page).toHaveURL(/\/hosts$/);
 }
