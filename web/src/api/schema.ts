@@ -198,6 +198,7 @@ export type TeamMemberPreview = Schemas['TeamMemberPreview'];
 export type NewTeamRequest = Schemas['NewTeam'];
 export type TeamPatchRequest = Schemas['TeamPatch'];
 export type LinkPreview = Schemas['LinkPreview'];
+export type LinkedIdentity = Schemas['ExternalIdentity'];
 export type Organisation = With<Written<Schemas['Organisation']>, { roles: Role[] }>;
 export type OrganisationPatchRequest = Schemas['OrganisationPatch'];
 export type NewOrganisationRequest = Schemas['NewOrganisation'];

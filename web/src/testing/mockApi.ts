@@ -49,6 +49,7 @@ import type {
   Invitation,
   InvitationLook,
   Invited,
+  LinkedIdentity,
   LinkPreview,
   ListOf,
   Me,
@@ -126,6 +127,8 @@ export interface PeopleEndpoints {
   'PATCH /organisations/{id}': Organisation;
   'DELETE /organisations/{id}': undefined;
   'POST /me/organisation': undefined;
+  'GET /me/external-identities': ListOf<LinkedIdentity>;
+  'DELETE /me/external-identities/{id}': undefined;
   'POST /me/external-identities/preview': LinkPreview;
   'POST /me/external-identities': undefined;
 }

@@ -1,5 +1,6 @@
 import { Stack } from '@mantine/core';
 import { useMe } from '@/api/session';
+import { LinkedIdentitiesPanel } from '@/features/link-account';
 import { useStepUp } from '@/features/reauthentication';
 import { Banner } from '@/ui/Banner';
 import { Notice } from '@/ui/Notice';
@@ -37,6 +38,7 @@ export function SecurityPage() {
           <TotpPanel mfa={data} guarded={guarded} />
           <PasskeysPanel guarded={guarded} />
           <RecoveryPanel mfa={data} guarded={guarded} />
+          <LinkedIdentitiesPanel guarded={guarded} />
           {dialog}
         </Stack>
       )}

@@ -18,6 +18,7 @@ function page(mfa: Mfa, more: Answers = {}): Answers {
   return {
     'GET /me/mfa': mfa,
     'GET /me/passkeys': { items: [] },
+    'GET /me/external-identities': { items: [] },
     'GET /me/reauthentication': {
       password: true,
       passkey: false,
