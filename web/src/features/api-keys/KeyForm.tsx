@@ -12,11 +12,13 @@ import { useForm } from '@mantine/form';
 import { useEffect } from 'react';
 import { isProblem } from '@/api/problem';
 import type { NewApiKeyRequest, NewServiceKeyRequest } from '@/api/schema';
-import { useMe } from '@/api/session';
+import { useCan, useMe } from '@/api/session';
+import { GroupPicker } from '@/features/host-groups';
 import { Banner } from '@/ui/Banner';
 import { errorText } from '@/ui/Notice';
 import type { KeyKind } from './api';
 import { checkKey, formMessages, KEY_DEFAULTS, type KeyValues, keyRequest } from './keyRequest';
+import { KEY_ROLES } from './words';
 
 interface KeyFormProps {
   kind: KeyKind;
@@ -26,15 +28,10 @@ interface KeyFormProps {
   onCancel: () => void;
 }
 
-const ROLES = [
-  { value: 'read_only', label: 'Read only' },
-  { value: 'engineer', label: 'Engineer' },
-  { value: 'org_admin', label: 'Organisation administrator' },
-];
-
 /** What a new key may do, from where and how long. */
 export function KeyForm({ kind, pending, error, onSubmit, onCancel }: KeyFormProps) {
   const permissions = useMe()?.permissions ?? [];
+  const choosesGroups = useCan('host_groups.read');
   const form = useForm<KeyValues>({ initialValues: KEY_DEFAULTS, validate: checkKey });
   const { setErrors } = form;
   useEffect(() => {
@@ -54,7 +51,7 @@ export function KeyForm({ kind, pending, error, onSubmit, onCancel }: KeyFormPro
           {...form.getInputProps('name')}
         />
         {kind === 'service' && (
-          <NativeSelect label="Role" data={ROLES} {...form.getInputProps('role')} />
+          <NativeSelect label="Role" data={KEY_ROLES} {...form.getInputProps('role')} />
         )}
         <Checkbox.Group
           label="Permissions"
@@ -81,6 +78,15 @@ export function KeyForm({ kind, pending, error, onSubmit, onCancel }: KeyFormPro
           resize="vertical"
           {...form.getInputProps('networks')}
         />
+        {choosesGroups && (
+          <GroupPicker
+            label="Host groups"
+            description="The key reaches the hosts of these groups only. None means no limit of its own."
+            value={form.values.hostGroups}
+            onChange={(groups) => form.setFieldValue('hostGroups', groups)}
+            error={form.errors.hostGroups}
+          />
+        )}
         <Group justify="flex-end" gap="xs">
           <Button variant="default" onClick={onCancel}>
             Cancel

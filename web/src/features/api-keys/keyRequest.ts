@@ -6,6 +6,7 @@ export interface KeyValues {
   role: string;
   scopes: string[];
   networks: string;
+  hostGroups: string[];
   expiryDays: string;
 }
 
@@ -14,6 +15,7 @@ export const KEY_DEFAULTS: KeyValues = {
   role: 'read_only',
   scopes: [],
   networks: '',
+  hostGroups: [],
   expiryDays: '90',
 };
 
@@ -45,6 +47,7 @@ export function keyRequest(
     scopes: values.scopes,
     allowed_networks: networks.length === 0 ? null : networks,
     expires_in_days: Number(values.expiryDays),
+    ...(values.hostGroups.length > 0 && { host_groups: values.hostGroups }),
   };
   return kind === 'service' ? { ...request, role: values.role } : request;
 }
@@ -56,6 +59,7 @@ export function formMessages(messages: Record<string, string>): Record<string, s
     role: 'role',
     scopes: 'scopes',
     allowed_networks: 'networks',
+    host_groups: 'hostGroups',
     expires_in_days: 'expiryDays',
   };
   const found: Record<string, string> = {};

@@ -1,11 +1,13 @@
-import { Button, Group, Modal, Stack, TextInput } from '@mantine/core';
+import { Button, Group, Modal, MultiSelect, Stack, TextInput } from '@mantine/core';
 import { type FormEvent, useState } from 'react';
 import { isProblem } from '@/api/problem';
-import type { Invited, Role } from '@/api/schema';
+import type { Invited, InviteRequest, Role } from '@/api/schema';
+import { useCan } from '@/api/session';
+import { GroupPicker } from '@/features/host-groups';
 import { Banner } from '@/ui/Banner';
 import { Copyable } from '@/ui/Copyable';
 import { errorText } from '@/ui/Notice';
-import { useInvite } from './api';
+import { useInvite, useTeamChoice } from './api';
 import { RoleChoice } from './RoleChoice';
 
 interface InviteDialogProps {
@@ -37,7 +39,7 @@ export function InviteDialog({ opened, onClose }: InviteDialogProps) {
         <InviteForm
           pending={invite.isPending}
           error={invite.error}
-          onSubmit={(email, roles) => invite.mutate({ email, roles })}
+          onSubmit={(request) => invite.mutate(request)}
           onCancel={close}
         />
       )}
@@ -70,21 +72,29 @@ export function InvitedView({ invited, onDone }: { invited: Invited; onDone: () 
 interface InviteFormProps {
   pending: boolean;
   error: unknown;
-  onSubmit: (email: string, roles: Role[]) => void;
+  onSubmit: (request: InviteRequest) => void;
   onCancel: () => void;
 }
 
 function InviteForm({ pending, error, onSubmit, onCancel }: InviteFormProps) {
   const [email, setEmail] = useState('');
   const [roles, setRoles] = useState<Role[]>(['read_only']);
+  const [teams, setTeams] = useState<string[]>([]);
+  const [groups, setGroups] = useState<string[]>([]);
   const [checked, setChecked] = useState(false);
+  const limits = useCan('host_scopes.manage') && !administers(roles);
   const fields = isProblem(error) ? error.fieldMessages() : {};
   const plausible = /^\S+@\S+$/.test(email.trim());
   const submit = (event: FormEvent) => {
     event.preventDefault();
     setChecked(true);
     if (plausible && roles.length > 0) {
-      onSubmit(email.trim(), roles);
+      onSubmit({
+        email: email.trim(),
+        roles,
+        ...(teams.length > 0 && { team_ids: teams }),
+        ...(limits && groups.length > 0 && { host_group_ids: groups }),
+      });
     }
   };
   return (
@@ -107,6 +117,16 @@ function InviteForm({ pending, error, onSubmit, onCancel }: InviteFormProps) {
           onChange={setRoles}
           error={checked && roles.length === 0 ? 'Choose at least one role.' : fields.roles}
         />
+        <TeamChoice value={teams} onChange={setTeams} error={fields.team_ids} />
+        {limits && (
+          <GroupPicker
+            label="Limited to host groups"
+            description="None means the whole organisation."
+            value={groups}
+            onChange={setGroups}
+            error={fields.host_group_ids}
+          />
+        )}
         <Group justify="flex-end" gap="xs">
           <Button variant="default" onClick={onCancel}>
             Cancel
@@ -117,5 +137,35 @@ function InviteForm({ pending, error, onSubmit, onCancel }: InviteFormProps) {
         </Group>
       </Stack>
     </form>
+  );
+}
+
+/** Administrators are never limited to groups (host-groups 19). */
+function administers(roles: readonly Role[]): boolean {
+  return roles.includes('org_admin') || roles.includes('super_admin');
+}
+
+interface TeamChoiceProps {
+  value: string[];
+  onChange: (teamIds: string[]) => void;
+  error?: string;
+}
+
+function TeamChoice({ value, onChange, error }: TeamChoiceProps) {
+  const allowed = useCan('teams.read');
+  const teams = useTeamChoice(allowed).data?.items ?? [];
+  if (teams.length === 0) {
+    return null;
+  }
+  return (
+    <MultiSelect
+      label="Teams"
+      placeholder={value.length === 0 ? 'None' : undefined}
+      searchable
+      data={teams.map((team) => ({ value: team.id, label: team.name }))}
+      value={value}
+      onChange={onChange}
+      error={error}
+    />
   );
 }

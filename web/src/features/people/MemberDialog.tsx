@@ -1,4 +1,5 @@
 import { Button, Group, Modal, Stack, TextInput } from '@mantine/core';
+import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { isProblem } from '@/api/problem';
 import type { Role, User } from '@/api/schema';
@@ -40,15 +41,34 @@ function obstacle(user: User, own: { id?: string; roles: readonly string[] }, ma
 }
 
 function Member({ user, onDone }: { user: User; onDone: () => void }) {
-  const me = useMe();
-  const may = useCan('users.manage');
-  const refused = obstacle(user, { id: me?.user.id, roles: me?.roles ?? [] }, may);
   return (
     <Stack gap="md">
       <div>
         <bdi>{user.email}</bdi>
         {!user.email_verified && ' (not verified)'}
+        {' · '}
+        <Link to="/settings/people/$userId" params={{ userId: user.id }} onClick={onDone}>
+          Hosts, sessions and sign-in
+        </Link>
       </div>
+      <RolesAndState user={user} onDone={onDone} />
+      <MemberHistory userId={user.id} />
+    </Stack>
+  );
+}
+
+interface RolesAndStateProps {
+  user: User;
+  onDone: () => void;
+}
+
+/** What somebody may do and whether they may at all, to be changed by those who may. */
+export function RolesAndState({ user, onDone }: RolesAndStateProps) {
+  const me = useMe();
+  const may = useCan('users.manage');
+  const refused = obstacle(user, { id: me?.user.id, roles: me?.roles ?? [] }, may);
+  return (
+    <Stack gap="md">
       {user.roles_from === 'provider' && (
         <Banner tone="info">
           The groups of a directory decide these roles at every sign-in. Roles chosen here stay.
@@ -62,7 +82,6 @@ function Member({ user, onDone }: { user: User; onDone: () => void }) {
       ) : (
         <Changes user={user} onDone={onDone} />
       )}
-      <MemberHistory userId={user.id} />
     </Stack>
   );
 }
@@ -104,7 +123,7 @@ function Changes({ user, onDone }: { user: User; onDone: () => void }) {
       {action.isError && !removing && <Banner tone="bad">{errorText(action.error)}</Banner>}
       <Group gap="xs" justify="flex-end">
         <Button variant="default" color="danger" onClick={() => setRemoving(true)}>
-          Remove
+          {user.state === 'pending' ? 'Refuse' : 'Remove'}
         </Button>
         {user.state === 'active' && (
           <Button variant="default" onClick={() => change('deactivated')}>

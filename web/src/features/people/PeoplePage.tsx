@@ -16,6 +16,7 @@ import { InviteDialog } from './InviteDialog';
 import { MemberDialog } from './MemberDialog';
 import { PeopleTable } from './PeopleTable';
 import { type PeopleSearch, parsePeopleSearch } from './search';
+import { WaitingPanel } from './WaitingPanel';
 import { ROLE_LABEL, ROLES, STATE_LABEL, STATES } from './words';
 
 const SEARCH_DELAY_MS = 300;
@@ -54,22 +55,27 @@ export function PeoplePage() {
         isEmpty={(list) => list.total === 0 && !filtered}
       >
         {(list) => (
-          <Panel title="Members" aside={<Filters search={search} />} flush>
-            {list.items.length === 0 ? (
-              <Notice title="Nobody matches" />
-            ) : (
-              <PeopleTable rows={list.items} busy={query.isPlaceholderData} onOpen={setChosen} />
-            )}
-            <Pager
-              page={page}
-              pageSize={PEOPLE_PAGE_SIZE}
-              total={list.total}
-              onPage={(next) => navigate({ search: parsePeopleSearch({ ...search, page: next }) })}
-            />
-          </Panel>
+          <>
+            <WaitingPanel onAdmit={setChosen} />
+            <Panel title="Members" aside={<Filters search={search} />} flush>
+              {list.items.length === 0 ? (
+                <Notice title="Nobody matches" />
+              ) : (
+                <PeopleTable rows={list.items} busy={query.isPlaceholderData} onOpen={setChosen} />
+              )}
+              <Pager
+                page={page}
+                pageSize={PEOPLE_PAGE_SIZE}
+                total={list.total}
+                onPage={(next) =>
+                  navigate({ search: parsePeopleSearch({ ...search, page: next }) })
+                }
+              />
+            </Panel>
+            {invites && <InvitationsPanel />}
+          </>
         )}
       </PageFrame>
-      {invites && <InvitationsPanel />}
       <InviteDialog opened={inviting} onClose={() => setInviting(false)} />
       <MemberDialog user={chosen} onClose={() => setChosen(undefined)} />
     </>

@@ -1,4 +1,5 @@
 import { Button } from '@mantine/core';
+import { Link } from '@tanstack/react-router';
 import { useMemo } from 'react';
 import type { User } from '@/api/schema';
 import { type Column, DataTable } from '@/ui/DataTable';
@@ -13,7 +14,16 @@ interface PeopleTableProps {
 }
 
 const COLUMNS: Column<User>[] = [
-  { id: 'name', header: 'Name', card: 'title', cell: (user) => <bdi>{user.name}</bdi> },
+  {
+    id: 'name',
+    header: 'Name',
+    card: 'title',
+    cell: (user) => (
+      <Link to="/settings/people/$userId" params={{ userId: user.id }}>
+        <bdi>{user.name}</bdi>
+      </Link>
+    ),
+  },
   { id: 'email', header: 'Email', card: 'wide', cell: (user) => <bdi>{user.email}</bdi> },
   { id: 'roles', header: 'Roles', cell: (user) => roleList(user.roles) || 'None' },
   {

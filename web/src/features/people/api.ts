@@ -1,4 +1,5 @@
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import type { HostScope, UserSecurity } from '@/api/access';
 import { api, segment } from '@/api/client';
 import type {
   Invitation,
@@ -6,6 +7,8 @@ import type {
   InviteRequest,
   ListOf,
   Page,
+  SessionRow,
+  Team,
   User,
   UserChange,
   UserPatchRequest,
@@ -59,6 +62,103 @@ export function useUserAction() {
   return useMutation({
     mutationFn: perform,
     onSettled: () => client.invalidateQueries({ queryKey: [USERS_KEY] }),
+  });
+}
+
+export function useUser(id: string, enabled: boolean) {
+  return useQuery({
+    queryKey: [USERS_KEY, 'one', id],
+    queryFn: ({ signal }) => api.get<User>(`/users/${segment(id)}`, undefined, signal),
+    enabled,
+  });
+}
+
+/** How many wait for approval is asked on its own: the list may be filtered. */
+export function useWaiting(enabled: boolean) {
+  return useQuery({
+    queryKey: [USERS_KEY, 'waiting'],
+    queryFn: ({ signal }) =>
+      api.get<Page<User>>('/users', { state: 'pending', page_size: 25 }, signal),
+    enabled,
+  });
+}
+
+export function useHostScope(id: string, enabled: boolean) {
+  return useQuery({
+    queryKey: [USERS_KEY, 'scope', id],
+    queryFn: ({ signal }) =>
+      api.get<HostScope>(`/users/${segment(id)}/host-scope`, undefined, signal),
+    enabled,
+  });
+}
+
+export function useSetHostScope(id: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (groupIds: readonly string[]) =>
+      api.put<HostScope>(`/users/${segment(id)}/host-scope`, { group_ids: groupIds }),
+    onSuccess: (scope) => client.setQueryData([USERS_KEY, 'scope', id], scope),
+  });
+}
+
+export function useSecurity(id: string, enabled: boolean) {
+  return useQuery({
+    queryKey: [USERS_KEY, 'security', id],
+    queryFn: ({ signal }) =>
+      api.get<UserSecurity>(`/users/${segment(id)}/security`, undefined, signal),
+    enabled,
+  });
+}
+
+export function useSessionsOf(id: string, enabled: boolean) {
+  return useQuery({
+    queryKey: [USERS_KEY, 'sessions', id],
+    queryFn: ({ signal }) =>
+      api.get<ListOf<SessionRow>>(`/users/${segment(id)}/sessions`, undefined, signal),
+    enabled,
+  });
+}
+
+/** What an administrator does to somebody's ways to sign in. */
+export type SignInAction =
+  | { kind: 'unlock' }
+  | { kind: 'reset_factors' }
+  | { kind: 'end_session'; sessionId: string }
+  | { kind: 'end_all' };
+
+function performSignIn(id: string, action: SignInAction): Promise<unknown> {
+  const path = `/users/${segment(id)}`;
+  switch (action.kind) {
+    case 'unlock':
+      return api.post(`${path}/unlock`, {});
+    case 'reset_factors':
+      return api.delete(`${path}/mfa`);
+    case 'end_session':
+      return api.delete(`${path}/sessions/${segment(action.sessionId)}`);
+    case 'end_all':
+      return api.delete(`${path}/sessions`);
+  }
+}
+
+/** `guarded` asks for a confirmation of who sits there when the server wants one. */
+export function useSignInAction(id: string, guarded: <T>(action: () => Promise<T>) => Promise<T>) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (action: SignInAction) => guarded(() => performSignIn(id, action)),
+    onSuccess: () =>
+      Promise.all([
+        client.invalidateQueries({ queryKey: [USERS_KEY, 'security', id] }),
+        client.invalidateQueries({ queryKey: [USERS_KEY, 'sessions', id] }),
+      ]),
+  });
+}
+
+/** Teams to invite somebody into. */
+export function useTeamChoice(enabled: boolean) {
+  return useQuery({
+    queryKey: ['teams', 'choice'],
+    queryFn: ({ signal }) => api.get<Page<Team>>('/teams', { page_size: 200 }, signal),
+    enabled,
   });
 }
 

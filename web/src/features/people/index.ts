@@ -10,6 +10,12 @@ export const peopleRoute = createRoute({
   component: lazyRouteComponent(() => import('./PeoplePage'), 'PeoplePage'),
 });
 
+export const personRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: '/settings/people/$userId',
+  component: lazyRouteComponent(() => import('./PersonPage'), 'PersonPage'),
+});
+
 export const people = {
   id: 'people',
   navigation: [
@@ -21,5 +27,5 @@ export const people = {
       permission: 'users.read',
     },
   ],
-  routes: [peopleRoute],
+  routes: [peopleRoute, personRoute],
 } as const satisfies Feature;

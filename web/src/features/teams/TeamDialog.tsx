@@ -1,13 +1,14 @@
-import { Button, Group, Modal, MultiSelect, Stack, Switch } from '@mantine/core';
+import { Button, Group, Modal, Stack, Switch } from '@mantine/core';
 import { useState } from 'react';
 import { isProblem } from '@/api/problem';
 import type { TeamDetail } from '@/api/schema';
+import { GroupPicker } from '@/features/host-groups';
 import { Banner } from '@/ui/Banner';
 import { ConfirmDialog } from '@/ui/ConfirmDialog';
 import { Loadable } from '@/ui/Loadable';
 import { errorText, Notice } from '@/ui/Notice';
 import { TableSkeleton } from '@/ui/TableSkeleton';
-import { type TeamAction, useHostGroups, useTeam, useTeamAction } from './api';
+import { type TeamAction, useTeam, useTeamAction } from './api';
 import { MembersSection } from './MembersSection';
 
 interface TeamDialogProps {
@@ -111,18 +112,11 @@ interface SectionProps {
 }
 
 function HostGroups({ team, manages, onAction }: SectionProps) {
-  const groups = useHostGroups();
-  const known = new Map(team.host_groups.map((group) => [group.id, group.name]));
-  for (const group of groups.data?.items ?? []) {
-    known.set(group.id, group.name);
-  }
   return (
-    <MultiSelect
+    <GroupPicker
       label="Host groups"
-      placeholder={team.host_groups.length === 0 ? 'None' : undefined}
-      searchable
       disabled={!manages}
-      data={[...known].map(([value, label]) => ({ value, label }))}
+      known={team.host_groups}
       value={team.host_groups.map((group) => group.id)}
       onChange={(groupIds) => onAction({ kind: 'groups', id: team.id, confirmed: false, groupIds })}
     />

@@ -35,14 +35,6 @@ export function useCandidates(search: string) {
   });
 }
 
-export function useHostGroups() {
-  return useQuery({
-    queryKey: ['host-groups', 'names'],
-    queryFn: ({ signal }) =>
-      api.get<Page<{ id: string; name: string }>>('/host-groups', { page_size: 200 }, signal),
-  });
-}
-
 export function useCreateTeam() {
   const client = useQueryClient();
   return useMutation({
