@@ -1,6 +1,5 @@
 import { type Browser, expect, type Page } from '@playwright/test';
 import type { Me } from '../../src/api/schema';
-import { send } from './licence';
 import { ADA, giveCredentials, openAs } from './people';
 
 /** Who a page is signed in as. */
@@ -47,17 +46,13 @@ export async function linkToAda(page: Page, name: string): Promise<void> {
   await expect(page).toHaveURL(/\/hosts/);
 }
 
-interface Linked {
-  id: string;
-  name: string;
-}
-
-/** What is linked to the account a page is signed in to; then nothing is any more. */
-export async function unlinkAll(page: Page): Promise<string[]> {
-  const answer = await page.request.get('/api/v1/me/external-identities');
-  const { items } = (await answer.json()) as { items: Linked[] };
-  for (const { id } of items) {
-    await send(page, 'DELETE', `/me/external-identities/${id}`);
-  }
-  return items.map(({ name }) => name);
+/** Whoever a page is signed in as takes a linked sign-in away again. */
+export async function unlink(page: Page, name: string): Promise<void> {
+  await page.goto('/account/security');
+  await page.getByRole('button', { name: `Unlink ${name}` }).click();
+  const dialog = page.getByRole('dialog', { name: 'Unlink this sign-in?' });
+  await dialog.getByRole('button', { name: 'Unlink' }).click();
+  await expect(dialog).toBeHidden();
+  await expect(page.getByRole('button', { name: 'Set up an app' })).toBeVisible();
+  await expect(page.getByRole('button', { name: `Unlink ${name}` })).toBeHidden();
 }
