@@ -33,7 +33,7 @@ export function AddressPage() {
           <EmailForm profile={profile.data} guarded={guarded} />
         </Stack>
       )}
-      <LeaveButtons looking={me.isFetching} onLook={() => void me.refetch()} />
+      <LeaveButtons second looking={me.isFetching} onLook={() => void me.refetch()} />
       {dialog}
     </CentredPage>
   );

@@ -9,10 +9,12 @@ import { errorText } from '@/ui/Notice';
 interface LeaveButtonsProps {
   looking: boolean;
   onLook: () => void;
+  /** The page has another button that goes on. */
+  second?: boolean;
 }
 
 /** Looking again and signing out, for pages without the navigation. */
-export function LeaveButtons({ looking, onLook }: LeaveButtonsProps) {
+export function LeaveButtons({ looking, onLook, second = false }: LeaveButtonsProps) {
   const client = useQueryClient();
   const router = useRouter();
   const signOut = useMutation({
@@ -26,7 +28,7 @@ export function LeaveButtons({ looking, onLook }: LeaveButtonsProps) {
     <>
       {signOut.isError && <Banner tone="bad">{errorText(signOut.error)}</Banner>}
       <Group gap="xs">
-        <Button loading={looking} onClick={onLook}>
+        <Button variant={second ? 'default' : 'filled'} loading={looking} onClick={onLook}>
           Look again
         </Button>
         <Button variant="default" loading={signOut.isPending} onClick={() => signOut.mutate()}>

@@ -17,11 +17,11 @@ export function WaitingPage() {
     >
       {me.isError && <Banner tone="bad">{errorText(me.error)}</Banner>}
       <div>
-        An administrator has to let you in and choose what you may do. This page goes on by itself
-        when that is done.
+        <OrganisationSwitch />
       </div>
       <div>
-        <OrganisationSwitch />
+        An administrator has to let you in and choose what you may do. This page goes on by itself
+        when that is done.
       </div>
       <Anchor component={Link} to="/account/profile" size="sm">
         Your profile
