@@ -5,6 +5,7 @@ import { Panel } from '@/ui/Panel';
 import { TableSkeleton } from '@/ui/TableSkeleton';
 import { useOrganisation } from './api';
 import { CreateOrganisation } from './CreateOrganisation';
+import { DeletedOrganisations } from './DeletedOrganisations';
 import { DeleteOrganisation } from './DeleteOrganisation';
 import { LogoField } from './LogoField';
 import { OrganisationForm } from './OrganisationForm';
@@ -38,6 +39,7 @@ export function OrganisationPage() {
               <Panel title="Another organisation">
                 <CreateOrganisation />
               </Panel>
+              <DeletedOrganisations />
               <Panel title="Delete">
                 <DeleteOrganisation organisation={organisation} />
               </Panel>

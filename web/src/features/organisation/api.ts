@@ -66,6 +66,23 @@ export function useDeleteOrganisation(id: string) {
   });
 }
 
+/** Those deleted in the last 30 days of which the signed-in person is super admin. */
+export function useDeletedOrganisations() {
+  return useQuery({
+    queryKey: [KEY, 'deleted'],
+    queryFn: ({ signal }) =>
+      api.get<ListOf<Organisation>>('/organisations', { deleted: true }, signal),
+  });
+}
+
+export function useRestoreOrganisation() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (id: string) => api.post<Organisation>(`/organisations/${segment(id)}/restore`, {}),
+    onSuccess: () => client.invalidateQueries({ queryKey: [KEY] }),
+  });
+}
+
 /** Goes to another organisation: nothing that was read in this one may stay. */
 export function useSwitchOrganisation() {
   const client = useQueryClient();

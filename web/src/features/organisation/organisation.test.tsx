@@ -86,6 +86,47 @@ describe('organisation', () => {
   });
 });
 
+describe('deleted organisations', () => {
+  const gone = { ...OTHER, deleted_at: ago(7_300) };
+
+  function withDeleted(answers: Answers = {}) {
+    return open({
+      'GET /organisations': (call) => ({
+        items: call.query.get('deleted') === 'true' ? [gone] : [anOrganisation()],
+      }),
+      ...answers,
+    });
+  }
+
+  it('Spec: users-teams-rbac 3: a_deleted_organisation_is_restored', async () => {
+    const { api, user } = withDeleted({ 'POST /organisations/{id}/restore': OTHER });
+    const button = await screen.findByRole('button', { name: 'Restore Contoso' });
+    expect(button.parentElement).toHaveTextContent('Contoso, deleted 2 h ago');
+    api.answer({ 'GET /organisations': { items: [] } });
+    await user.click(button);
+    expect(await screen.findByText(/Choose it in the navigation/)).toBeVisible();
+    expect(api.to('POST /organisations/{id}/restore')[0]?.path).toBe('/organisations/o2/restore');
+  });
+
+  it('Spec: users-teams-rbac 3: after_the_30_days_it_is_said_to_be_gone', async () => {
+    const { user } = withDeleted({
+      'POST /organisations/{id}/restore': new Refusal(404, 'not_found', {
+        detail: 'organisation not found',
+      }),
+    });
+    await user.click(await screen.findByRole('button', { name: 'Restore Contoso' }));
+    expect(await screen.findByText('Organisation not found.')).toBeVisible();
+  });
+
+  it('who_does_not_manage_organisations_is_not_asked', async () => {
+    const { api } = withDeleted({ 'GET /me': aMe([...ORG_ADMIN, 'organisation.write']) });
+    expect(await screen.findByLabelText('Address name')).toBeVisible();
+    const asked = api.to('GET /organisations').filter((call) => call.query.has('deleted'));
+    expect(asked).toHaveLength(0);
+    expect(screen.queryByText('Deleted organisations')).toBeNull();
+  });
+});
+
 describe('switch', () => {
   it('Spec: users-teams-rbac 2: people_of_several_organisations_go_from_one_to_another', async () => {
     const { api, user } = open({
