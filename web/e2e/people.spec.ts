@@ -140,7 +140,7 @@ test('Spec: auth 14: sign-ins are seen, told by mail and ended from elsewhere', 
   await other.goto('/hosts');
   await expect(other.getByRole('heading', { name: 'Hosts', exact: true })).toBeVisible();
   await page.goto('/account/sessions');
-  await page.getByRole('button', { name: 'End all other sessions' }).click();
+  await page.getByRole('button', { name: 'End all others' }).click();
   await page.getByRole('dialog').getByRole('button', { name: /^End/ }).click();
   await expect(page.getByRole('dialog')).toBeHidden();
   await other.goto('/account/security');
