@@ -138,6 +138,10 @@ fn context_of(request: &Request, request_id: &str) -> audit::RequestContext {
 
 /// Finds out who asks and refuses forged requests; the route's own access rule comes after this.
 async fn admit(state: &AppState, request: &mut Request) -> Result<(), Problem> {
+    if request.uri().path_and_query().is_some_and(|address| address.as_str().contains("%00")) {
+        // No id and no text we keep has this character, and PostgreSQL cannot even compare with it.
+        return Err(Problem::malformed("malformed_query", "the address holds the character U+0000"));
+    }
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
     let peer = peer.ok_or_else(|| Problem::internal("the connection's address is unknown"))?;
     let ip = client_ip(peer, request.headers(), state.installation.trust_proxy_headers);

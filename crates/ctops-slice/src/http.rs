@@ -163,6 +163,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
 /// # Errors
 /// `malformed_json`, `unknown_field` or `validation_failed`.
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    if has_nul(bytes) {
+        let message = "a text holds the character U+0000, which cannot be stored";
+        return Err(Problem::invalid_field("body", "invalid", message));
+    }
     serde_json::from_slice(bytes).map_err(|error| {
         let text = error.to_string();
         if error.is_data() {
@@ -187,6 +191,19 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
             Problem::malformed("malformed_json", "the body is not JSON")
         }
     })
+}
+
+/// Whether JSON holds `\u0000` in a text: PostgreSQL keeps it in none, so that it would be a fault of ours much later.
+fn has_nul(json: &[u8]) -> bool {
+    let mut rest = json;
+    while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+        let escaped = &rest[at + 1..];
+        if escaped.starts_with(b"u0000") {
+            return true;
+        }
+        rest = escaped.get(1..).unwrap_or_default();
+    }
+    false
 }
 
 fn unknown_field(path: String, message: String) -> Problem {
@@ -261,6 +278,16 @@ mod tests {
             );
         }
         assert!(parse_json::<Input>(br#"{"label":"x"}"#).is_ok());
+    }
+
+    #[test]
+    fn text_that_cannot_be_stored_is_refused_and_what_only_looks_like_it_is_not() {
+        for bad in [r#"{"label":"\u0000"}"#, r#"{"label":"a\\\u0000b"}"#, r#"{"lab\u0000el":"x"}"#] {
+            assert_eq!(code_of(bad), ("validation_failed", Some("body".into())), "{bad}");
+        }
+        for good in [r#"{"label":"\\u0000"}"#, r#"{"label":"\u0001"}"#, r#"{"label":"u0000\\"}"#] {
+            assert!(parse_json::<Input>(good.as_bytes()).is_ok(), "{good}");
+        }
     }
 
     #[test]

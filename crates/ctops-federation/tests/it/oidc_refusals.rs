@@ -44,7 +44,7 @@ async fn state_that_is_replayed_or_of_another_browser_is_refused() {
         "another browser's cookie"
     );
     assert_eq!(journey.app.visit("__Host-ctops_sso=short", &path).await.refusal(), replayed());
-    for state in [None, Some(""), Some("x"), Some("é\0")] {
+    for state in [None, Some(""), Some("x"), Some("é")] {
         assert_eq!(
             journey.app.visit(&cookie, &with(&path, "state", state)).await.refusal(),
             replayed(),

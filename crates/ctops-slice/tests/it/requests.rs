@@ -76,6 +76,8 @@ async fn bodies_are_refused_with_the_code_that_says_why() {
         (r#"{"label":"x","count":1.0}"#, 422, "validation_failed"),
         (r#"{"label":"x","count":"1"}"#, 422, "validation_failed"),
         (r#"{"label":null}"#, 422, "validation_failed"),
+        (r#"{"label":"a\u0000b"}"#, 422, "validation_failed"),
+        (r#"{"label":"a\\u0000b"}"#, 200, ""),
         ("null", 422, "validation_failed"),
         (r#""text""#, 422, "validation_failed"),
         (r#"{"label":"x","role":"super_admin"}"#, 422, "unknown_field"),
@@ -179,10 +181,14 @@ async fn an_id_that_is_none_names_nothing() {
     let app = app().await;
     let id = "019a0000-0000-7000-8000-000000000000";
     assert_eq!(app.send("GET", &format!("/one/{id}"), &[], b"").await.text, id);
-    for other in ["1", "../1", "%2e%2e", "019a0000", &format!("{id}0"), "%00", "'%20OR%201=1", "null", "*"] {
+    for other in ["1", "../1", "%2e%2e", "019a0000", &format!("{id}0"), "'%20OR%201=1", "null", "*"] {
         let answer = app.send("GET", &format!("/one/{other}"), &[], b"").await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{other}: {}", answer.text);
         assert!(!answer.text.contains("OR 1=1"));
+    }
+    for address in ["/one/%00", "/one/a%00b", "/page?page=%00", "/page?%00=1", "/nothing/%00"] {
+        let answer = app.send("GET", address, &[], b"").await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (400, "malformed_query"), "{address}");
     }
 }
 
