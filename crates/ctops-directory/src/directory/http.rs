@@ -34,6 +34,7 @@ pub(super) struct ChoicesBody {
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct SearchParams {
     /// Beginning of a name, 2 to 128 characters.
     q: String,
@@ -68,6 +69,7 @@ pub(super) struct MatchesBody {
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct RecordParams {
     /// Name of the entry.
     dn: String,
@@ -77,6 +79,7 @@ pub(super) struct RecordParams {
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct GroupParams {
     /// Name of the entry.
     dn: String,

@@ -176,6 +176,7 @@ pub(super) struct PresetsBody {
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct DeleteParams {
     /// Delete although people sign in through it.
     #[serde(default)]

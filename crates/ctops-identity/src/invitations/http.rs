@@ -65,6 +65,7 @@ impl InvitationBody {
 /// Which page of a list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct InvitationQuery {
     /// From 1.
     page: Option<String>,

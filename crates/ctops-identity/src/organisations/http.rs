@@ -63,6 +63,7 @@ pub(super) struct OrganisationListBody {
 /// Which organisations to list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct OrganisationQuery {
     /// Those deleted in the last 30 days that one can restore, instead of the others.
     #[serde(default)]
@@ -215,6 +216,7 @@ pub(super) async fn update_organisation(
 /// The confirmation that an organisation is to be deleted.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct DeleteQuery {
     /// The organisation's name, typed.
     #[serde(default)]

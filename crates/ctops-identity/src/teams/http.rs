@@ -100,6 +100,7 @@ impl From<TeamDetail> for DetailBody {
 /// What a list of teams shows.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct TeamQuery {
     /// Part of a name.
     search: Option<String>,
@@ -239,6 +240,7 @@ pub(super) async fn update_team(
 /// Whether a widening is meant.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct ConfirmQuery {
     /// Some people may see more afterwards.
     #[serde(default)]

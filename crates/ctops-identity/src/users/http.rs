@@ -88,6 +88,7 @@ impl From<UserRow> for UserBody {
 /// What a list of people shows.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct UserQuery {
     /// Part of a name or address.
     search: Option<String>,
@@ -230,6 +231,7 @@ pub(super) struct PatchInput {
 /// Why a person is removed.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct ReasonQuery {
     /// Why; kept in the history.
     #[serde(default)]
