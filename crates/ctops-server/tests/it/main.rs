@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod app;
+mod attack;
 mod bulk_delete;
 mod committed;
 mod dead_letters;

@@ -115,3 +115,29 @@ async fn every_operation_of_the_document_names_its_access() {
     }
     assert_eq!(count, app.operations.len());
 }
+
+/// Clients are made from the document: what it says stands in the address must stand there, and nothing else.
+#[tokio::test]
+async fn every_parameter_of_the_document_stands_where_it_says() {
+    let app = App::new().await;
+    let document: serde_json::Value = serde_json::from_str(&app.document).unwrap();
+    let mut wrong = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let named = operation["parameters"].as_array().cloned().unwrap_or_default();
+            let in_address = |name: &str| path.contains(&format!("{{{name}}}"));
+            for parameter in &named {
+                let name = parameter["name"].as_str().unwrap();
+                if (parameter["in"] == "path") != in_address(name) {
+                    wrong.push(format!("{method} {path}: {name} in {}", parameter["in"]));
+                }
+            }
+            for part in path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
+                if !named.iter().any(|parameter| parameter["name"] == part) {
+                    wrong.push(format!("{method} {path}: {part} is not described"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

@@ -104,22 +104,22 @@ async fn every_address_with_an_id_says_what_it_names() {
 }
 
 /// One of each, all belonging to one host of one organisation.
-struct Things {
-    host: Uuid,
-    agent: String,
+pub(crate) struct Things {
+    pub(crate) host: Uuid,
+    pub(crate) agent: String,
     check: Uuid,
     container: Uuid,
     query: Uuid,
     run: Uuid,
-    group: Uuid,
-    role: Uuid,
-    team: Uuid,
+    pub(crate) group: Uuid,
+    pub(crate) role: Uuid,
+    pub(crate) team: Uuid,
     token: Uuid,
-    user: Uuid,
+    pub(crate) user: Uuid,
 }
 
 impl Things {
-    async fn new(pool: &Pool, org: Uuid) -> Self {
+    pub(crate) async fn new(pool: &Pool, org: Uuid) -> Self {
         let host = a_host(org).named("thing").insert(pool).await;
         let user = a_user(pool, org, &[Role::Engineer]).await;
         let things = Self {
@@ -188,7 +188,7 @@ impl Things {
     }
 
     /// The id of a thing.
-    fn id(&self, object: Object) -> Option<String> {
+    pub(crate) fn id(&self, object: Object) -> Option<String> {
         Some(match object {
             Object::Agent => self.agent.clone(),
             Object::Check => self.check.to_string(),
@@ -205,7 +205,7 @@ impl Things {
     }
 
     /// The address with our things in it.
-    fn address(&self, path: &str, object: Object) -> Option<String> {
+    pub(crate) fn address(&self, path: &str, object: Object) -> Option<String> {
         let id = self.id(object)?;
         let mut address = String::from("/api/v1");
         for (number, part) in path.split('/').skip(1).enumerate() {
