@@ -75,3 +75,6 @@ fn walk(root: &Path, folder: &Path, found: &mut Vec<Source>) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

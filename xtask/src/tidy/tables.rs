@@ -66,10 +66,7 @@ const WRITERS: [(&str, &[&str]); 99] = [
     ("teams", &["crates/ctops-identity/src/teams/"]),
     ("team_members", &["crates/ctops-identity/src/teams/"]),
     ("team_host_groups", &["crates/ctops-identity/src/teams/", "crates/ctops-fleet/src/host_groups/"]),
-    (
-        "password_resets",
-        &["crates/ctops-identity/src/recovery/", "crates/ctops-identity/src/verification/"],
-    ),
+    ("password_resets", &["crates/ctops-identity/src/recovery/", "crates/ctops-identity/src/verification/"]),
     ("registrations", &["crates/ctops-identity/src/registration/"]),
     ("address_links", &["crates/ctops-identity/src/verification/"]),
     ("invitations", &["crates/ctops-identity/src/invitations/"]),
@@ -157,11 +154,13 @@ pub(super) fn check(sources: &[Source]) -> Vec<String> {
     let mut findings = Vec::new();
     for source in sources.iter().filter(|s| s.path.starts_with("crates/") && is_product(&s.path)) {
         let text = source.text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default();
-        let words: Vec<&str> = text.split_whitespace().collect();
+        // A statement may begin on the line of its call: `sqlx::query("DELETE FROM …")`.
+        let is_edge = |c: char| c.is_whitespace() || c == '(' || c == '"';
+        let words: Vec<&str> = text.split(is_edge).filter(|word| !word.is_empty()).collect();
         for pair in words.windows(3) {
             let table = match pair {
-                ["\"INSERT" | "INSERT", "INTO", table] | ["\"DELETE" | "DELETE", "FROM", table] => table,
-                ["\"UPDATE" | "UPDATE", table, _] if is_lower(table) => table,
+                ["INSERT", "INTO", table] | ["DELETE", "FROM", table] => table,
+                ["UPDATE", table, _] if is_lower(table) => table,
                 _ => continue,
             };
             let table = table.trim_matches(|c: char| !c.is_alphanumeric() && c != '_');
