@@ -62,7 +62,7 @@ function References({ references }: { references: readonly HostGroupReference[] 
   return (
     <>
       <div>These refer to it and lose it:</div>
-      <ul aria-label="What refers to the group">
+      <ul style={{ margin: 0, paddingInlineStart: 18 }} aria-label="What refers to the group">
         {references.map((reference) => (
           <li key={`${reference.kind} ${reference.id}`}>
             {KIND[reference.kind]} <bdi>{reference.name}</bdi>

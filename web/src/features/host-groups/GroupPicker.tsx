@@ -1,5 +1,5 @@
 import { MultiSelect } from '@mantine/core';
-import { useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import { useCan } from '@/api/session';
 import { useDebouncedText } from '@/ui/useDebouncedText';
 import { useGroupChoice } from './api';
@@ -12,7 +12,7 @@ interface GroupPickerProps {
   /** Names of chosen groups that the list does not bring. */
   known?: readonly { id: string; name: string }[];
   disabled?: boolean;
-  error?: string;
+  error?: ReactNode;
 }
 
 const SEARCH_DELAY_MS = 250;

@@ -5,12 +5,20 @@ import { TimeAgo } from '@/ui/TimeAgo';
 import { useUserHistory } from './api';
 import { changeLabel } from './words';
 
+const LIST = { margin: 0, paddingInlineStart: 18 };
+
+interface MemberHistoryProps {
+  userId: string;
+  /** Whether it brings its own title; a panel has one already. */
+  titled?: boolean;
+}
+
 /** What happened to a person, newest first. */
-export function MemberHistory({ userId }: { userId: string }) {
+export function MemberHistory({ userId, titled = true }: MemberHistoryProps) {
   const query = useUserHistory(userId);
   return (
     <section aria-label="History">
-      <h3>History</h3>
+      {titled && <h3>History</h3>}
       <Loadable
         query={query}
         loading={<TableSkeleton rows={2} />}
@@ -18,7 +26,7 @@ export function MemberHistory({ userId }: { userId: string }) {
         isEmpty={(list) => list.items.length === 0}
       >
         {(list) => (
-          <ul>
+          <ul style={LIST}>
             {list.items.map((entry) => (
               <li key={entry.id}>
                 {changeLabel(entry.change)} <TimeAgo at={entry.at} />

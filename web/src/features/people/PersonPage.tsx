@@ -70,8 +70,8 @@ function Person({ user }: { user: User }) {
         <Panel title="Roles and state">
           <RolesAndState key={user.roles.join()} user={user} onDone={() => undefined} />
         </Panel>
-        <Panel title="Changes">
-          <MemberHistory userId={user.id} />
+        <Panel title="History">
+          <MemberHistory userId={user.id} titled={false} />
         </Panel>
       </div>
       {here && (

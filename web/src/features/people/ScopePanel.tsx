@@ -58,7 +58,7 @@ export function scopeText(scope: HostScope): string {
 
 function TeamGroups({ scope }: { scope: HostScope }) {
   return (
-    <ul aria-label="Groups through teams">
+    <ul style={{ margin: 0, paddingInlineStart: 18 }} aria-label="Groups through teams">
       {scope.team_groups.map((group) => (
         <li key={`${group.team.id} ${group.id}`}>
           <bdi>{group.name}</bdi> through the team <bdi>{group.team.name}</bdi>

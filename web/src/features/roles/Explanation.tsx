@@ -28,7 +28,7 @@ function Answer({ answer, onHost }: { answer: PermissionExplanation; onHost: boo
       {answer.reasons.length === 0 ? (
         <div>No role that this person holds allows it.</div>
       ) : (
-        <ul aria-label="Reasons">
+        <ul style={{ margin: 0, paddingInlineStart: 18 }} aria-label="Reasons">
           {answer.reasons.map((reason) => (
             <li key={`${reason.kind} ${reason.role}`}>{reasonText(reason, onHost)}</li>
           ))}
