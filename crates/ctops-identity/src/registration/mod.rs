@@ -16,6 +16,8 @@ mod http;
 mod model;
 mod service;
 mod store;
+#[cfg(test)]
+mod store_tests;
 
 use axum::Extension;
 use ctops_slice::{Access, Slice};
@@ -25,7 +27,7 @@ use utoipa_axum::routes;
 use crate::passwords::Passwords;
 
 pub(crate) use model::check_redirect;
-pub(crate) use service::{admit, is_open, newest};
+pub(crate) use service::{admit, is_open, must_be_open, newest};
 
 pub(crate) fn slice(passwords: &Passwords) -> Slice {
     Slice::new("registration")

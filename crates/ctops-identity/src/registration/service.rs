@@ -144,19 +144,28 @@ async fn tell_owner(
     mail::send(tx, &state.seal, &letter, now).await.map_err(Problem::internal)
 }
 
-/// Makes the account of a registration whose address was proved just now; the user.
+/// Refuses when an organisation takes no registrations (any more).
 ///
 /// # Errors
-/// `wrong_state` when registration was closed meanwhile; `already_exists` when an account has the address by now;
-/// `limit_reached`; `invalid_token` when the registration is gone.
-pub(crate) async fn admit(tx: &mut Tx<'_>, state: &AppState, id: Uuid) -> Result<Uuid, Problem> {
-    let now = state.clock.now();
+/// `wrong_state`; `internal` when the database cannot be asked.
+pub(crate) async fn must_be_open(pool: &Pool, org_id: Uuid) -> Result<(), Problem> {
+    let settings = settings::read::<AuthenticationSettings>(pool, org_id).await?;
+    if settings.registration_mode == RegistrationMode::Approval && !settings.sso_only {
+        Ok(())
+    } else {
+        Err(closed())
+    }
+}
+
+/// Makes the account of a registration whose address was proved just now; the user. The caller has asked
+/// [`must_be_open`] and locked the organisation.
+///
+/// # Errors
+/// `already_exists` when an account has the address by now; `limit_reached`; `invalid_token` when the registration is
+/// gone.
+pub(crate) async fn admit(tx: &mut Tx<'_>, id: Uuid, now: DateTime<Utc>) -> Result<Uuid, Problem> {
     let found = store::find(tx, id, now).await.map_err(Problem::internal)?;
     let waiting = found.ok_or_else(verification::unusable_token)?;
-    let settings = settings::read::<AuthenticationSettings>(&state.pool, waiting.org_id).await?;
-    if settings.registration_mode != RegistrationMode::Approval || settings.sso_only {
-        return Err(closed());
-    }
     let made = make_account(tx, &waiting, true, now).await?;
     let user_id = made.ok_or_else(|| {
         let detail = "an account has this address already; sign in to it";

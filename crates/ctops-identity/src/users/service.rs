@@ -126,19 +126,15 @@ async fn decide(
         membership::check_room(&mut tx, grant.org_id()).await?;
     }
     membership::change(&mut tx, &before, &after, &Cause::actor(actor, &reason), now).await?;
+    tx.commit().await.map_err(Problem::internal)?;
     if (before.state, after.state) == (MemberState::Pending, MemberState::Active) {
-        tell_approved(&mut tx, state, &after, now).await?;
+        tell_approved(state, &after, now).await?;
     }
-    tx.commit().await.map_err(Problem::internal)
+    Ok(())
 }
 
 /// Tells somebody who waited that they are let in.
-async fn tell_approved(
-    tx: &mut Tx<'_>,
-    state: &AppState,
-    member: &Membership,
-    now: DateTime<Utc>,
-) -> Result<(), Problem> {
+async fn tell_approved(state: &AppState, member: &Membership, now: DateTime<Utc>) -> Result<(), Problem> {
     let profile = accounts::profile(&state.pool, member.user_id, member.org_id).await?;
     if is_placeholder_address(&profile.email) {
         return Ok(());
@@ -151,7 +147,9 @@ async fn tell_approved(
         text: format!("An administrator of {} let you in.", profile.organisation.name),
         link: Some(format!("{}/login", state.installation.public_url)),
     };
-    mail::send(tx, &state.seal, &letter, now).await.map_err(Problem::internal)
+    let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
+    mail::send(&mut tx, &state.seal, &letter, now).await.map_err(Problem::internal)?;
+    tx.commit().await.map_err(Problem::internal)
 }
 
 /// The roles the actor holds at this moment, with the organisation locked: the request was let in before the lock.

@@ -14,6 +14,8 @@ mod letters;
 mod model;
 mod service;
 mod store;
+#[cfg(test)]
+mod store_tests;
 
 use axum::Extension;
 use ctops_slice::{Access, Slice};

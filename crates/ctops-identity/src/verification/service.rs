@@ -113,6 +113,9 @@ pub(super) async fn open(state: &AppState, visitor: Visitor, token: &Secret) -> 
     let hash = sha256(token.reveal().as_bytes());
     let found = store::find(&state.pool, &hash, now).await.map_err(Problem::internal)?;
     let link = found.ok_or_else(unusable_token)?;
+    if matches!(link.of, AddressOf::Registration(_)) {
+        registration::must_be_open(&state.pool, link.org_id).await?;
+    }
     let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
     if !membership::lock_organisation(&mut tx, link.org_id).await?
         || !store::use_up(&mut tx, link.id, now).await.map_err(Problem::internal)?
@@ -120,7 +123,7 @@ pub(super) async fn open(state: &AppState, visitor: Visitor, token: &Secret) -> 
         return Err(unusable_token());
     }
     let (user_id, signs_in) = match link.of {
-        AddressOf::Registration(id) => (registration::admit(&mut tx, state, id).await?, true),
+        AddressOf::Registration(id) => (registration::admit(&mut tx, id, now).await?, true),
         AddressOf::Account(user_id) => (user_id, prove(&mut tx, state, user_id, &link, visitor.ip).await?),
     };
     let member = membership::find(&mut tx, link.org_id, user_id).await?;

@@ -29,7 +29,7 @@ async fn verify(app: &App, token: &str, ip: &str) -> Answer {
     app.send(post("/auth/verify-email", json!({ "token": token })).from(ip)).await
 }
 
-/// Spec: auth 6, 7, 8
+/// Spec: auth 6, 7, 8, 17
 #[tokio::test]
 async fn link_sent_again_verifies_once_and_signs_in() {
     let (app, _) = App::set_up().await;
@@ -48,6 +48,8 @@ async fn link_sent_again_verifies_once_and_signs_in() {
     assert_eq!(opened.body["status"], "signed_in", "{}", opened.body);
     let browser = opened.browser();
     assert_eq!(app.send(get("/me").with(&browser)).await.body["user"]["email_verified"], true);
+    let enrol = app.send(post("/me/mfa/totp", json!({})).with(&browser)).await;
+    assert_eq!(enrol.refusal(), (403, "reauthentication_required"), "a mailbox confirms nobody");
     let again = verify(&app, &token, "203.0.113.4").await;
     assert_eq!(again.fields(), [("token", "invalid_token")], "once");
     assert_eq!(app.login(GRACE, PASSWORD, "203.0.113.5").await.status, StatusCode::OK);
