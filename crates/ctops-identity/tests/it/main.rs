@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod address_races;
 mod api_keys;
 mod emergency;
 mod enumeration;
