@@ -1,4 +1,4 @@
-import { Button } from '@mantine/core';
+import { Box, Button } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { useCan } from '@/api/session';
@@ -38,15 +38,17 @@ export function LicenceBanner() {
     setHidden(stage);
   };
   return (
-    <Banner
-      tone={notice.status === 'active' ? 'warn' : 'bad'}
-      action={
-        <Button variant="subtle" size="compact-sm" onClick={dismiss}>
-          Dismiss
-        </Button>
-      }
-    >
-      {noticeText(notice)} <Link to="/settings/licence">Licence</Link>
-    </Banner>
+    <Box mb="md">
+      <Banner
+        tone={notice.status === 'active' ? 'warn' : 'bad'}
+        action={
+          <Button variant="subtle" size="compact-sm" onClick={dismiss}>
+            Dismiss
+          </Button>
+        }
+      >
+        {noticeText(notice)} <Link to="/settings/licence">Licence</Link>
+      </Banner>
+    </Box>
   );
 }
