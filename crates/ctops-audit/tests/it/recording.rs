@@ -175,6 +175,37 @@ async fn refused_attempts_of_a_minute_become_one_event_with_a_counter() {
     assert_eq!(app.count("SELECT count(*) FROM audit_denied").await, 0);
 }
 
+/// Somebody who tries ids one after another must not bury what else is in the trail.
+///
+/// Spec: audit-log 4
+#[tokio::test]
+async fn refusals_of_somebody_who_tries_many_ids_are_all_counted_in_few_events() {
+    let app = App::new().await;
+    let scanner = app.person(Role::OrgAdmin).await;
+    let colleague = app.person(Role::OrgAdmin).await;
+    let first = format!("/audit/events/{}", Uuid::new_v4());
+    app.get(&scanner, &first).await.code(404);
+    for _ in 0..69 {
+        app.get(&scanner, &format!("/audit/events/{}", Uuid::new_v4())).await.code(404);
+    }
+    app.get(&scanner, &first).await.code(404);
+    app.get(&colleague, &format!("/audit/events/{}", Uuid::new_v4())).await.code(404);
+    app.clock.advance(TimeDelta::seconds(61));
+    app.get(&scanner, &format!("/audit/events/{}", Uuid::new_v4())).await.code(404);
+    app.clock.advance(TimeDelta::seconds(61));
+    app.run("audit_denied").await;
+    let denied: Vec<(String, i32)> = sqlx::query_as(
+        "SELECT target_label, repeats FROM audit_events WHERE action = 'access.denied' ORDER BY repeats DESC",
+    )
+    .fetch_all(app.pool())
+    .await
+    .unwrap();
+    assert_eq!(denied[0], ("other operations and targets".to_owned(), 20));
+    assert_eq!(denied[1].1, 2, "what was told apart stays so");
+    assert_eq!(denied.len(), 50 + 1 + 1 + 1, "the colleague and the next minute have counts of their own");
+    assert_eq!(denied.iter().map(|(_, repeats)| repeats).sum::<i32>(), 73, "none is left out");
+}
+
 /// Spec: audit-log 4
 #[tokio::test]
 async fn refusal_for_want_of_a_licence_is_recorded() {

@@ -1,5 +1,6 @@
 //! Refused attempts of people who are signed in: counted per minute, person, operation and target, and written into the
-//! trail as one event when the minute is over (audit-log 4).
+//! trail as one event when the minute is over (audit-log 4). Somebody who tries id after id fills the trail with a bounded
+//! number of events a minute; what is beyond is counted together.
 
 use axum::extract::{MatchedPath, Request};
 use axum::http::Method;
@@ -16,6 +17,10 @@ use crate::actor::Actor;
 const WINDOW: TimeDelta = TimeDelta::minutes(1);
 /// Longest path kept, bytes.
 const PATH_BYTES: usize = 200;
+/// Operations and targets that are told apart, per person and minute. No page of ours is refused that often.
+const APART: i64 = 50;
+/// Stands for all others.
+const OTHERS: &str = "other operations and targets";
 /// Refusals written into the trail in one transaction.
 const BATCH: i64 = 500;
 
@@ -84,7 +89,11 @@ pub async fn record(pool: &Pool, attempt: &Attempt, problem: &Problem, now: Date
         "INSERT INTO audit_denied AS d
              (org_id, actor_kind, actor_id, actor_name, operation, target, reason_code, minute, context, first_at,
               repeats)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1)
+         SELECT $1, $2, $3, $4, CASE WHEN apart THEN $5 ELSE $12 END, CASE WHEN apart THEN $6 ELSE '' END, $7, $8, $9,
+                $10, 1
+         FROM (SELECT count(*) < $11 OR bool_or(operation = $5 AND target = $6) AS apart
+               FROM audit_denied
+               WHERE org_id = $1 AND actor_id = $3 AND minute = $8) AS known
          ON CONFLICT (org_id, actor_id, operation, target, minute) DO UPDATE
          SET repeats = d.repeats + 1",
     )
@@ -98,6 +107,8 @@ pub async fn record(pool: &Pool, attempt: &Attempt, problem: &Problem, now: Date
     .bind(minute)
     .bind(json!(attempt.context))
     .bind(now)
+    .bind(APART)
+    .bind(OTHERS)
     .execute(pool)
     .await;
     if let Err(error) = outcome {
