@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use saml_rs::constants::CertUse;
 use saml_rs::raw::Binding;
+use saml_rs::xml::dom::{self, Node};
 use saml_rs::{IdpDescriptor, MetadataTrustPolicy};
 use url::Url;
 
@@ -65,8 +66,32 @@ pub(super) fn descriptor(xml: &str) -> Result<IdpDescriptor, String> {
     if xml.contains("<!DOCTYPE") || xml.contains("<!ENTITY") {
         return Err("the metadata must not have a document type".to_owned());
     }
-    IdpDescriptor::from_metadata_xml(xml, MetadataTrustPolicy::UnsignedForCompatibility)
-        .map_err(|_| "these are not the metadata of one SAML 2.0 identity provider".to_owned())
+    let unreadable = |_| "these are not the metadata of one SAML 2.0 identity provider".to_owned();
+    let descriptor = IdpDescriptor::from_metadata_xml(xml, MetadataTrustPolicy::UnsignedForCompatibility)
+        .map_err(unreadable)?;
+    let document = dom::parse(xml).map_err(unreadable)?;
+    let declared = signing_certificates(&document.root);
+    let trusted = descriptor.metadata().x509_certificates(CertUse::Signing);
+    if !trusted.iter().all(|certificate| declared.contains(&certificate.as_str())) {
+        return Err("the certificate in the metadata is not the provider's for signing".to_owned());
+    }
+    Ok(descriptor)
+}
+
+/// Certificates that the identity provider says it signs with: those for signing, and those without a use, which are for
+/// everything (SAML 2.0 metadata, 2.4.1.1). The library takes a certificate that stands alone for both uses, whatever the
+/// document says of it.
+fn signing_certificates(entity: &Node) -> Vec<&str> {
+    let keys = below(vec![entity], "IDPSSODescriptor");
+    let keys = below(keys, "KeyDescriptor");
+    let signing = keys.into_iter().filter(|key| matches!(key.attr("use"), None | Some("signing")));
+    let infos = below(signing.collect(), "KeyInfo");
+    below(below(infos, "X509Data"), "X509Certificate").into_iter().map(|node| node.text.as_str()).collect()
+}
+
+/// Children with this name.
+fn below<'a>(nodes: Vec<&'a Node>, name: &str) -> Vec<&'a Node> {
+    nodes.into_iter().flat_map(|node| &node.children).filter(|child| child.local_name == name).collect()
 }
 
 #[cfg(test)]
@@ -100,6 +125,38 @@ mod tests {
             assert_eq!(facts.sign_in_url, "https://idp.example.com/sso");
             assert_eq!(facts.certificates.len(), 1);
         }
+    }
+
+    /// Attack class 12: a key that is not for signing must not sign people in.
+    /// Spec: auth 34
+    #[test]
+    fn certificates_that_are_not_the_providers_for_signing_are_not_trusted() {
+        let signing = metadata("https://idp.example.com/sso", " use=\"signing\"");
+        let key_of = |xml: &str| {
+            let (start, end) = (xml.find("<md:KeyDescriptor"), xml.find("</md:KeyDescriptor>"));
+            xml[start.unwrap()..end.unwrap() + "</md:KeyDescriptor>".len()].to_owned()
+        };
+        for (other_use, what) in [(" use=\"encryption\"", "alone"), (" use=\"Signing\"", "misspelt")] {
+            let told = read_metadata(&metadata("https://idp.example.com/sso", other_use)).unwrap_err();
+            assert!(told.contains("signing"), "{what}: {told}");
+        }
+        let with_more =
+            |key: &str| signing.replacen("<md:KeyDescriptor", &format!("{key}<md:KeyDescriptor"), 1);
+        let encryption = key_of(&metadata("https://idp.example.com/sso", " use=\"encryption\""));
+        assert_eq!(
+            read_metadata(&with_more(&encryption)).unwrap().certificates.len(),
+            1,
+            "beside one for signing"
+        );
+        let rolled = key_of(&metadata("https://idp.example.com/sso", " use=\"signing\""));
+        assert_eq!(read_metadata(&with_more(&rolled)).unwrap().certificates.len(), 2);
+        // The same entity is a service provider as well, and only that part of it has a key.
+        let moved = signing.replace(&key_of(&signing), "").replacen(
+            "<md:IDPSSODescriptor",
+            &format!("<md:SPSSODescriptor>{}</md:SPSSODescriptor><md:IDPSSODescriptor", key_of(&signing)),
+            1,
+        );
+        assert!(read_metadata(&moved).unwrap_err().contains("signing"), "a key of another role");
     }
 
     /// Spec: auth 34

@@ -212,6 +212,19 @@ fn unasked_answer_is_told_from_one_that_answers() {
     );
 }
 
+/// Attack class 12: metadata that were stored before they were looked at that closely.
+/// Spec: auth 34
+#[test]
+fn assertion_signed_with_a_key_for_encryption_is_refused() {
+    let mut trust = Trust::new();
+    let answer = Document::default().signed(&trust.idp);
+    assert!(trust.accept(&answer).is_ok());
+    trust.metadata = trust.metadata.replace("use=\"signing\"", "use=\"encryption\"");
+    let refusal = trust.accept(&answer).expect_err("the key is not for signing").to_string();
+    assert!(refusal.contains("signing"), "{refusal}");
+    assert!(trust.library_alone(&answer).is_err());
+}
+
 /// Spec: auth 34
 #[test]
 fn own_metadata_and_requests_name_this_service() {
