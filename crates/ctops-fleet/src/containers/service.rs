@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use ctops_base::{Page, Problem};
 use ctops_pg::Pool;
 use ctops_slice::audit::{self, AuditEvent};
-use ctops_slice::{Actor, AppState, Grant, announce_work, announce_work_for_org};
+use ctops_slice::{Actor, AppState, announce_work, announce_work_for_org};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -13,6 +13,7 @@ use super::model::{
 };
 use super::store::{self, settings};
 use super::{CONTAINERS_HOST_SETTINGS, CONTAINERS_READ, CONTAINERS_SETTINGS};
+use crate::hosts;
 
 /// One page of a host's containers (containers 19).
 pub(super) async fn list(
@@ -22,7 +23,7 @@ pub(super) async fn list(
     query: &ContainerQuery,
 ) -> Result<Page<ContainerRow>, Problem> {
     let grant = actor.grant(&CONTAINERS_READ)?;
-    check_host(pool, &grant, host_id).await?;
+    hosts::check_there(pool, &grant, host_id).await?;
     let (total, items) = tokio::try_join!(
         store::count(pool, &grant, host_id, query),
         store::page(pool, &grant, host_id, query)
@@ -34,7 +35,7 @@ pub(super) async fn list(
 /// The runtimes of a host (containers 1 to 3).
 pub(super) async fn runtimes(pool: &Pool, actor: &Actor, host_id: Uuid) -> Result<Vec<RuntimeRow>, Problem> {
     let grant = actor.grant(&CONTAINERS_READ)?;
-    check_host(pool, &grant, host_id).await?;
+    hosts::check_there(pool, &grant, host_id).await?;
     store::runtimes(pool, &grant, host_id).await.map_err(Problem::internal)
 }
 
@@ -67,11 +68,6 @@ pub(super) async fn samples(
 ) -> Result<Vec<SampleRow>, Problem> {
     let container = find(pool, actor, id).await?;
     store::samples(pool, &container, now - span).await.map_err(Problem::internal)
-}
-
-async fn check_host(pool: &Pool, grant: &Grant, host_id: Uuid) -> Result<(), Problem> {
-    let there = store::host_exists(pool, grant, host_id).await.map_err(Problem::internal)?;
-    if there { Ok(()) } else { Err(Problem::not_found("host")) }
 }
 
 /// The organisation's choices.
@@ -119,7 +115,7 @@ pub(super) async fn get_host_settings(
     host_id: Uuid,
 ) -> Result<ContainerHostSettings, Problem> {
     let grant = actor.grant(&CONTAINERS_HOST_SETTINGS)?;
-    check_host(pool, &grant, host_id).await?;
+    hosts::check_there(pool, &grant, host_id).await?;
     Ok(settings::of_host(pool, host_id).await.map_err(Problem::internal)?.unwrap_or_default())
 }
 
@@ -131,7 +127,7 @@ pub(super) async fn put_host_settings(
     wanted: ContainerHostSettings,
 ) -> Result<ContainerHostSettings, Problem> {
     let grant = actor.grant(&CONTAINERS_HOST_SETTINGS)?;
-    check_host(&state.pool, &grant, host_id).await?;
+    hosts::check_there(&state.pool, &grant, host_id).await?;
     let (wanted, now) = (wanted.check()?, state.clock.now());
     let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
     let before = settings::of_host(&mut *tx, host_id).await.map_err(Problem::internal)?.unwrap_or_default();

@@ -7,13 +7,14 @@ use ctops_base::{Page, Problem};
 use ctops_pg::{Pool, Tx};
 use ctops_slice::audit::{self, AuditEvent};
 use ctops_slice::throttle::{self, Rate};
-use ctops_slice::{Actor, AppState, Grant};
+use ctops_slice::{Actor, AppState};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::model::{PackageQuery, PackageRow, ScanRow, SoftwareSettings};
 use super::store::{self, sweep};
 use super::{SOFTWARE_READ, SOFTWARE_RESCAN, SOFTWARE_SETTINGS};
+use crate::hosts;
 use crate::tasks::{self, NewRun, SOFTWARE_INVENTORY};
 
 /// Scans that one person may start per minute (software-inventory 9).
@@ -35,7 +36,7 @@ pub struct StartedScan {
 /// or running, and for a host without an approved agent.
 pub async fn rescan(state: &AppState, actor: &Actor, host_id: Uuid) -> Result<StartedScan, Problem> {
     let grant = actor.grant(&SOFTWARE_RESCAN)?;
-    check_host(&state.pool, &grant, host_id).await?;
+    hosts::check_there(&state.pool, &grant, host_id).await?;
     let now = state.clock.now();
     throttle::hit(&state.pool, &RESCANS, &actor.user_id.to_string(), now).await?;
     let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
@@ -103,7 +104,7 @@ pub async fn list_packages(
     query: &PackageQuery,
 ) -> Result<Page<PackageRow>, Problem> {
     let grant = actor.grant(&SOFTWARE_READ)?;
-    check_host(pool, &grant, host_id).await?;
+    hosts::check_there(pool, &grant, host_id).await?;
     let (total, items) = tokio::try_join!(
         store::count_packages(pool, &grant, host_id, query),
         store::packages(pool, &grant, host_id, query),
@@ -118,13 +119,8 @@ pub async fn list_packages(
 /// `forbidden` without `software.read`; `not_found`; `internal`.
 pub async fn list_scans(pool: &Pool, actor: &Actor, host_id: Uuid) -> Result<Vec<ScanRow>, Problem> {
     let grant = actor.grant(&SOFTWARE_READ)?;
-    check_host(pool, &grant, host_id).await?;
+    hosts::check_there(pool, &grant, host_id).await?;
     store::scans(pool, &grant, host_id).await.map_err(Problem::internal)
-}
-
-async fn check_host(pool: &Pool, grant: &Grant, host_id: Uuid) -> Result<(), Problem> {
-    let there = store::host_exists(pool, grant, host_id).await.map_err(Problem::internal)?;
-    if there { Ok(()) } else { Err(Problem::not_found("host")) }
 }
 
 pub(super) async fn settings_of<'e>(

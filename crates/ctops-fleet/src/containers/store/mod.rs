@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use ctops_base::text::escape_like;
 use ctops_pg::Pool;
-use ctops_slice::{Grant, in_scope};
+use ctops_slice::Grant;
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
@@ -22,20 +22,6 @@ const COLUMNS: &str = "
            c.project, c.state, c.status, c.health, c.exit_code, c.restart_count, c.created_at_source,
            c.started_at_source, c.finished_at_source, c.first_seen_at, c.last_seen_at, c.is_present
     FROM containers AS c";
-
-/// Whether the host is there.
-pub(super) async fn host_exists(pool: &Pool, grant: &Grant, host_id: Uuid) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar(concat!(
-        "SELECT EXISTS (SELECT 1 FROM host_vitals AS v WHERE v.host_id = $1 AND v.org_id = $2 AND ",
-        in_scope!("v.host_id", "$3"),
-        ")"
-    ))
-    .bind(host_id)
-    .bind(grant.org_id())
-    .bind(grant.scope_ids())
-    .fetch_one(pool)
-    .await
-}
 
 /// How many containers pass the query, on all pages together.
 pub(super) async fn count(

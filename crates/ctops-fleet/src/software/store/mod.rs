@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use ctops_base::text::escape_like;
 use ctops_pg::{Pool, Tx};
-use ctops_slice::{Grant, in_scope};
+use ctops_slice::Grant;
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
@@ -13,20 +13,6 @@ pub(super) mod uploads;
 use super::model::{
     KEPT_SCANS, PackageQuery, PackageRow, PackageSort, PackageSortKey, ScanRow, SoftwareSettings,
 };
-
-/// Whether the host is there.
-pub(super) async fn host_exists(pool: &Pool, grant: &Grant, host_id: Uuid) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar(concat!(
-        "SELECT EXISTS (SELECT 1 FROM host_vitals AS v WHERE v.host_id = $1 AND v.org_id = $2 AND ",
-        in_scope!("v.host_id", "$3"),
-        ")"
-    ))
-    .bind(host_id)
-    .bind(grant.org_id())
-    .bind(grant.scope_ids())
-    .fetch_one(pool)
-    .await
-}
 
 /// How many packages pass the query, on all pages together.
 pub(super) async fn count_packages(
