@@ -1,6 +1,7 @@
 import { Button, Group } from '@mantine/core';
 import { Plus } from 'lucide-react';
 import { useMemo, useState } from 'react';
+import { sentence } from '@/api/problem';
 import type { AuditForwarder } from '@/api/schema';
 import { TargetOffer } from '@/features/internal-targets';
 import { Banner } from '@/ui/Banner';
@@ -14,6 +15,7 @@ import { TableSkeleton } from '@/ui/TableSkeleton';
 import { TimeAgo } from '@/ui/TimeAgo';
 import { useDeleteForwarder, useForwarders, useTestForwarder } from './api';
 import { ForwarderDialog } from './ForwarderDialog';
+import classes from './ForwardersPanel.module.css';
 import { forwarderKind } from './words';
 
 type Editing = { forwarder: AuditForwarder | undefined };
@@ -78,7 +80,10 @@ function State({ forwarder }: { forwarder: AuditForwarder }) {
     return <StatusBadge tone="quiet" label="Off" />;
   }
   return forwarder.last_error ? (
-    <StatusBadge tone="bad" label={`Failing: ${forwarder.last_error}`} />
+    <>
+      <StatusBadge tone="bad" label="Failing" />
+      <div className={classes.fault}>{sentence(forwarder.last_error)}</div>
+    </>
   ) : (
     <StatusBadge tone="ok" label="Working" />
   );
@@ -97,7 +102,7 @@ function Table({ rows, onTest, onEdit, onDelete }: TableProps) {
       { id: 'name', header: 'Name', card: 'title', cell: (row) => <bdi>{row.name}</bdi> },
       { id: 'kind', header: 'Kind', cell: (row) => forwarderKind(row.kind) },
       { id: 'endpoint', header: 'To', card: 'wide', cell: (row) => <bdi>{row.endpoint}</bdi> },
-      { id: 'state', header: 'State', card: 'corner', cell: (row) => <State forwarder={row} /> },
+      { id: 'state', header: 'State', card: 'wide', cell: (row) => <State forwarder={row} /> },
       { id: 'lag', header: 'Behind', cell: (row) => `${row.lag.toLocaleString('en')} events` },
       { id: 'sent', header: 'Last sent', cell: (row) => <TimeAgo at={row.last_sent_at} /> },
       {

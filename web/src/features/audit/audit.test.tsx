@@ -273,7 +273,7 @@ describe('retention and forwarding', () => {
       'SIEM',
       'Webhook',
       'https://siem.example.com/in',
-      'Failing: the server answered 503',
+      'FailingThe server answered 503.',
       '3 events',
     ]);
     expect(rows[1]?.[3]).toBe('Off');
