@@ -9,9 +9,8 @@ const P95: usize = 400;
 const FUNCTION: usize = 70;
 /// Lines of a TSX file.
 const TSX: usize = 300;
-/// Test lines per product line over the whole tree. The aim is 0.6; the pages and slices of identity and access fell behind,
-/// and the roadmap says so.
-const TEST_RATIO: f64 = 0.5;
+/// Test lines per product line over the whole tree. The aim is 0.6; the pages of the UI are behind, and the roadmap says so.
+const TEST_RATIO: f64 = 0.59;
 
 pub(super) fn check(sources: &[Source]) -> Vec<String> {
     let mut findings = Vec::new();
