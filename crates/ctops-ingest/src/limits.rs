@@ -17,8 +17,6 @@ pub struct Limits {
     pub first_message: Duration,
     /// Heartbeats of one stream that may wait to become durable. More are left unread, which slows the sender.
     pub in_flight: usize,
-    /// How often revoked certificates are read even without a notification (security 19).
-    pub revocation_poll: Duration,
     /// Programs of agent releases that are sent at a time; more agents have to come back.
     pub max_downloads: usize,
     /// Time for streams to end on shutdown (security 17).
@@ -38,7 +36,6 @@ impl Default for Limits {
             anonymous_age: Duration::from_secs(300),
             first_message: Duration::from_secs(30),
             in_flight: 16,
-            revocation_poll: Duration::from_secs(3),
             max_downloads: 16,
             drain: Duration::from_secs(30),
             spread: Duration::from_secs(5),

@@ -153,15 +153,23 @@ impl Node {
     }
 }
 
-/// Renews the node's lease. When it had run out, every stream announces itself again, because another node may have
+/// Renews the node's lease, and ends streams whose certificate was revoked although no notification came. When it had run out, every stream announces itself again, because another node may have
 /// declared its agents lost.
 async fn keep_lease(node: Arc<Node>, finished: CancellationToken) {
     let mut ticks = tokio::time::interval(NODE_LEASE_RENEWAL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut failing = false;
+    let mut read_at = node.agents.clock.now();
     while finished.run_until_cancelled(ticks.tick()).await.is_some() {
-        match node.lease.renew(&node.agents.pool, node.agents.clock.now()).await {
-            Ok(NodeRenewal::Kept) => failing = false,
+        let now = node.agents.clock.now();
+        match node.lease.renew(&node.agents.pool, read_at, now).await {
+            Ok(NodeRenewal::Kept { revoked }) => {
+                (failing, read_at) = (false, now);
+                if !revoked.is_empty() {
+                    node.tls.revoked().extend(revoked);
+                    node.streams.post_revoked(node.tls.revoked());
+                }
+            }
             Ok(NodeRenewal::Regained) => {
                 failing = false;
                 metrics::counter!(measure::LEASE_LAPSES).increment(1);

@@ -1,17 +1,19 @@
 //! Hands notifications of the database to live streams and to registrations that wait for a decision, and keeps the list
-//! of revoked certificates fresh.
+//! of revoked certificates fresh. What no notification told comes with the renewal of the node's lease.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use ctops_base::Problem;
 use ctops_fleet::agents::{AgentDeps, AgentSignal, RevokedSerial, SupersededSessions, revoked_serials};
 use ctops_pg::notify::{self, Notice};
 use ctops_slice::agents::WorkNotice;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::node::Node;
@@ -19,7 +21,7 @@ use crate::stream::Signal;
 use crate::tls::TlsMaterial;
 
 /// The whole list is read again this often, so that it forgets certificates whose life is over.
-const WHOLE_LIST_EVERY: TimeDelta = TimeDelta::hours(1);
+const WHOLE_LIST_EVERY: Duration = Duration::from_secs(3600);
 /// Registrations that may wait for approval at a time; further ones are answered at once and ask again later.
 const MAX_WAITING: usize = 10_000;
 
@@ -82,7 +84,6 @@ impl Drop for Place<'_> {
 
 /// How far the list of revoked certificates has been read.
 pub(crate) struct Revocations {
-    whole_at: DateTime<Utc>,
     read_at: DateTime<Utc>,
     failing: bool,
 }
@@ -93,20 +94,18 @@ impl Revocations {
         let now = agents.clock.now();
         let all = revoked_serials(&agents.pool, None, now).await?;
         tls.revoked().replace(all.into_iter().map(serial));
-        Ok(Self { whole_at: now, read_at: now, failing: false })
+        Ok(Self { read_at: now, failing: false })
     }
 
-    /// Reads what is new (or everything, once in a while) and ends the streams it concerns.
-    async fn refresh(&mut self, node: &Node) {
+    /// Reads what is new, or everything, and ends the streams it concerns.
+    async fn refresh(&mut self, node: &Node, whole: bool) {
         let now = node.agents.clock.now();
-        let whole = now - self.whole_at >= WHOLE_LIST_EVERY;
         let since = (!whole).then_some(self.read_at);
         match revoked_serials(&node.agents.pool, since, now).await {
             Ok(serials) => {
                 let serials = serials.into_iter().map(serial);
                 if whole {
                     node.tls.revoked().replace(serials);
-                    self.whole_at = now;
                 } else {
                     node.tls.revoked().extend(serials);
                 }
@@ -134,13 +133,13 @@ pub(crate) async fn run(
     mut revocations: Revocations,
     finished: CancellationToken,
 ) {
-    let mut ticks = tokio::time::interval(node.limits.revocation_poll);
+    let mut ticks = tokio::time::interval_at(Instant::now() + WHOLE_LIST_EVERY, WHOLE_LIST_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut listening = true;
     loop {
         tokio::select! {
             () = finished.cancelled() => return,
-            _ = ticks.tick() => revocations.refresh(&node).await,
+            _ = ticks.tick() => revocations.refresh(&node, true).await,
             notice = notices.recv(), if listening => match notice {
                 Ok(Notice::Message { channel, payload }) if &*channel == notify::AGENTS => {
                     deliver(&node, &mut revocations, &payload).await;
@@ -148,7 +147,7 @@ pub(crate) async fn run(
                 Ok(Notice::Message { .. }) => {}
                 // Something may have been missed. Certificates that wait are delivered when their agent connects next.
                 Ok(Notice::Reconnected) | Err(RecvError::Lagged(_)) => {
-                    revocations.refresh(&node).await;
+                    revocations.refresh(&node, false).await;
                     node.waiting.wake_all();
                     node.board.ask_all();
                 }
@@ -177,7 +176,7 @@ async fn deliver(node: &Node, revocations: &mut Revocations, payload: &str) {
         Some(AgentSignal::Revoked(agent_id)) => {
             node.streams.post(&agent_id, Signal::Revoked);
             node.waiting.wake(&agent_id);
-            revocations.refresh(node).await;
+            revocations.refresh(node, false).await;
         }
         Some(AgentSignal::Certificate(agent_id)) => node.streams.post(&agent_id, Signal::Certificate),
         None => tracing::warn!("a notification about agents has an unknown form"),

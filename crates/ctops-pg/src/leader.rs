@@ -15,8 +15,14 @@ use crate::Pool;
 /// How long a lease lasts after it was prolonged.
 pub const LEASE: Duration = Duration::from_secs(15);
 
-/// How often holders prolong and candidates ask: a lease that nobody prolongs has a new holder within 18 s.
-pub const RENEWAL: Duration = Duration::from_secs(3);
+/// How often candidates ask: a lease that nobody prolongs has a new holder within 18 s.
+pub const ASKING: Duration = Duration::from_secs(3);
+
+/// How often a holder prolongs; an attempt that failed is made again after [`RETRY`].
+pub const PROLONGING: Duration = Duration::from_secs(7);
+
+/// Pause after an attempt to prolong that failed.
+pub const RETRY: Duration = Duration::from_secs(1);
 
 /// A holder stops this long before its lease ends.
 const MARGIN: Duration = Duration::from_secs(1);

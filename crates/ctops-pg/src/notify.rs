@@ -24,6 +24,10 @@ pub const CHANGES: &str = "ctops_changes";
 /// Channel: what organisations may use has changed. Payload: one organisation, or nothing for all.
 pub const LICENCES: &str = "ctops_licences";
 
+/// Channel: a periodic job has something to do now. Payload: its name. Without the notification it finds out at its own
+/// rhythm.
+pub const JOBS: &str = "ctops_jobs";
+
 /// The longest payload that PostgreSQL carries, in bytes (manual, NOTIFY: shorter than 8000).
 pub const MAX_PAYLOAD: usize = 7_999;
 

@@ -12,7 +12,7 @@ use ctops_fleet::releases::ReleaseDeps;
 use ctops_identity::sessions::SessionAuthenticator;
 use ctops_ingest::tls::TlsMaterial;
 use ctops_licensing::Licensing;
-use ctops_pg::notify::Notifications;
+use ctops_pg::notify::{self, Notifications};
 use ctops_proto::release::{BUILT_IN_KEY, parse_key};
 use ctops_slice::AppState;
 use ctops_slice::Entitlements;
@@ -33,7 +33,7 @@ use crate::tls::ShownCertificate;
 use crate::web_pin::WebPin;
 
 /// Channels of the database that this process listens on.
-const CHANNELS: [&str; 3] = [ctops_pg::notify::AGENTS, ctops_pg::notify::CHANGES, ctops_pg::notify::LICENCES];
+const CHANNELS: [&str; 4] = [notify::AGENTS, notify::CHANGES, notify::LICENCES, notify::JOBS];
 
 /// The parts, not running yet.
 pub struct Assembly {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use ctops_crypto::secret::sha256;
 use ctops_pg::Pool;
-use ctops_pg::leader::{Candidate, LEASE, RENEWAL};
+use ctops_pg::leader::{ASKING, Candidate, LEASE, PROLONGING, RETRY};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -50,7 +50,7 @@ impl QueueClaim {
         let digest = sha256(identity.as_bytes());
         let id = Uuid::from_slice(&digest[..16]).context("naming the queue")?;
         let candidate = Candidate::new(pool.clone(), LEASE_NAME, id, label);
-        let end = Instant::now() + LEASE + RENEWAL;
+        let end = Instant::now() + LEASE + ASKING;
         let mut waiting = false;
         while candidate.hold().await.context("taking the queue's lease")?.is_none() {
             let holder = candidate.holder().await.context("asking who uses another queue")?;
@@ -75,8 +75,9 @@ impl QueueClaim {
 
     /// Keeps the lease until `shutdown`.
     pub async fn keep(self, shutdown: CancellationToken) {
-        let mut lost = false;
-        while shutdown.run_until_cancelled(tokio::time::sleep(RENEWAL)).await.is_some() {
+        let (mut lost, mut pause) = (false, PROLONGING);
+        while shutdown.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
+            pause = PROLONGING;
             match self.candidate.hold().await {
                 Ok(held) => {
                     if held.is_none() && !lost {
@@ -86,7 +87,10 @@ impl QueueClaim {
                     }
                     lost = held.is_none();
                 }
-                Err(error) => tracing::debug!(%error, "the queue's lease could not be prolonged yet"),
+                Err(error) => {
+                    pause = RETRY;
+                    tracing::debug!(%error, "the queue's lease could not be prolonged yet");
+                }
             }
         }
         // Others on the same brokers may still work.

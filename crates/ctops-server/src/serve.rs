@@ -182,8 +182,13 @@ impl Server {
         }
         let runs = RunLog::new(state.pool.clone(), state.clock.clone(), label.clone());
         let candidate = Candidate::new(state.pool.clone(), jobs::LEASE_NAME, new_id(), label);
-        let leading =
-            jobs::run(assembly.composition.jobs.clone(), candidate, runs, self.stop_background.clone());
+        let leading = jobs::run(
+            assembly.composition.jobs.clone(),
+            candidate,
+            runs,
+            self.notifications.clone(),
+            self.stop_background.clone(),
+        );
         self.background.spawn(leading);
         self.background.spawn(assembly.licensing.follow(&self.notifications, self.stop_background.clone()));
         if role.serves_web() {

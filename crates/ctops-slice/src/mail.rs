@@ -8,11 +8,15 @@ use chrono::{DateTime, Utc};
 use ctops_base::id::new_id;
 use ctops_crypto::seal::InstallKey;
 use ctops_pg::Tx;
+use ctops_pg::notify::{JOBS, notify};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// A letter that no relay took is given up after this long (settings 12).
 pub const KEPT: Duration = Duration::from_secs(24 * 3600);
+
+/// Name of the job that delivers mail, and of the notification that wakes it.
+pub const DELIVERY_JOB: &str = "deliver_mail";
 
 /// One mail to one person.
 #[derive(Clone)]
@@ -91,7 +95,7 @@ pub async fn send(
     .bind(now + KEPT)
     .execute(&mut **tx)
     .await?;
-    Ok(())
+    notify(&mut **tx, JOBS, DELIVERY_JOB).await
 }
 
 /// Header fields end at the first control character, so that text of people cannot add fields.
@@ -103,6 +107,7 @@ fn one_line(text: &str) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use ctops_pg::notify::{Notice, Notifications};
     use ctops_testkit::{TestDb, start_time};
 
     use super::*;
@@ -128,5 +133,33 @@ mod tests {
         let letter: Letter = serde_json::from_slice(&seal.open(&seal_name(id), &sealed).unwrap()).unwrap();
         assert_eq!((letter.to.as_str(), letter.subject.as_str()), ("ada@example.com", "Reset"));
         assert!(!format!("{mail:?} {letter:?}").contains("hunter2"));
+    }
+
+    /// Spec: auth 8
+    #[tokio::test]
+    async fn mail_when_committed_wakes_the_job_that_delivers_it() {
+        let db = TestDb::new().await;
+        let notifications = Notifications::start(db.pool(), &[JOBS]).await.unwrap();
+        let mut notices = notifications.subscribe();
+        let mail = Mail {
+            org_id: None,
+            to: "ada@example.com".into(),
+            kind: "test",
+            subject: "Test".into(),
+            text: "Test".into(),
+            link: None,
+        };
+        let seal = InstallKey::generate();
+        let mut lost = db.pool().begin().await.unwrap();
+        send(&mut lost, &seal, &mail, start_time()).await.unwrap();
+        lost.rollback().await.unwrap();
+        let mut tx = db.pool().begin().await.unwrap();
+        for _ in 0..3 {
+            send(&mut tx, &seal, &mail, start_time()).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        let notice = tokio::time::timeout(Duration::from_secs(10), notices.recv()).await.unwrap().unwrap();
+        assert_eq!(notice, Notice::Message { channel: JOBS.into(), payload: DELIVERY_JOB.into() });
+        assert!(notices.try_recv().is_err(), "once for a transaction, and not for one that was rolled back");
     }
 }

@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ctops_base::Problem;
+use ctops_pg::notify::{JOBS, notify};
 use ctops_slice::Job;
 use ctops_slice::audit::denied;
 
 use super::checkpoint::{signing_key, write_daily};
 use super::seal::seal_all;
 use crate::Deps;
+use crate::forwarders::FORWARDING_JOB;
 
-/// Seals events, every second.
+/// Seals events, every five seconds, and wakes whoever forwards them.
 pub struct SealEvents(Deps);
 
 /// Turns refused attempts of minutes that are over into events.
@@ -48,11 +50,14 @@ impl Job for SealEvents {
     }
 
     fn every(&self) -> Duration {
-        Duration::from_secs(1)
+        Duration::from_secs(5)
     }
 
     async fn run(&self) -> Result<(), Problem> {
-        seal_all(&self.0.pool).await.map(drop).map_err(Problem::internal)
+        if seal_all(&self.0.pool).await.map_err(Problem::internal)? > 0 {
+            notify(&self.0.pool, JOBS, FORWARDING_JOB).await.map_err(Problem::internal)?;
+        }
+        Ok(())
     }
 }
 
@@ -63,7 +68,7 @@ impl Job for CollectDenied {
     }
 
     fn every(&self) -> Duration {
-        Duration::from_secs(10)
+        Duration::from_secs(30)
     }
 
     async fn run(&self) -> Result<(), Problem> {

@@ -4,9 +4,9 @@
 //! `audit_checkpoints`.
 //!
 //! Writers of events take no lock of the chain. One job gives the events of ended transactions their places, in the
-//! order of their time, about once a second; an event that was committed late comes later in the chain than its time
-//! says. What was written within the last second is not yet protected by the chain: that second is the price for
-//! writers that never wait for each other.
+//! order of their time, every five seconds; an event that was committed late comes later in the chain than its time
+//! says. What was written within the last seconds is not yet protected by the chain: they are the price for writers
+//! that never wait for each other, and for a server that is quiet when nothing happens.
 
 mod checkpoint;
 mod http;

@@ -14,10 +14,12 @@ use super::store;
 use crate::Deps;
 use crate::chain::links_between;
 
+/// Name of the job, and of the notification that wakes it.
+pub(crate) const FORWARDING_JOB: &str = "audit_forward";
 /// Events of one delivery.
 const BATCH: i64 = 500;
 /// Deliveries of one forwarder in one run, so that one with a long way to catch up does not stop the others.
-const BATCHES: usize = 20;
+const BATCHES: usize = 100;
 /// Forwarders looked at in one run.
 const DUE: i64 = 100;
 /// Forwarders that deliver at the same time.
@@ -25,7 +27,7 @@ const TOGETHER: usize = 8;
 /// Longest kept error, bytes.
 const ERROR_BYTES: usize = 300;
 
-/// Sends what was sealed to the forwarders, every two seconds.
+/// Sends what was sealed to the forwarders: when something was, and every ten seconds what could not be sent.
 pub struct ForwardEvents(Deps);
 
 impl ForwardEvents {
@@ -75,11 +77,11 @@ impl ForwardEvents {
 #[async_trait]
 impl Job for ForwardEvents {
     fn name(&self) -> &'static str {
-        "audit_forward"
+        FORWARDING_JOB
     }
 
     fn every(&self) -> Duration {
-        Duration::from_secs(2)
+        Duration::from_secs(10)
     }
 
     async fn run(&self) -> Result<(), Problem> {

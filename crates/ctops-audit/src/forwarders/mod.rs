@@ -20,6 +20,7 @@ use utoipa_axum::routes;
 use crate::{AUDIT_MANAGE, Deps};
 
 pub use deliver::{sign_body, syslog_frame};
+pub(crate) use jobs::FORWARDING_JOB;
 pub use jobs::ForwardEvents;
 
 pub(crate) fn extend(slice: Slice, deps: &Deps) -> Slice {

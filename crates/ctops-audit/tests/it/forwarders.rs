@@ -11,6 +11,8 @@ use chrono::TimeDelta;
 use ctops_audit::event::SealedEvent;
 use ctops_audit::forwarders::sign_body;
 use ctops_base::Role;
+use ctops_pg::notify::{JOBS, Notice, Notifications};
+use ctops_slice::audit::{AuditEvent, By};
 use ctops_testkit::{a_organisation, wait_until};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
@@ -134,6 +136,20 @@ async fn webhook_gets_every_event_in_order_and_signed() {
         .unwrap();
     assert!(rows.iter().any(|row| row.contains("audit.forwarder_created")));
     assert!(!rows.iter().any(|row| row.contains(SECRET)));
+}
+
+/// Spec: audit-log 15
+#[tokio::test]
+async fn sealing_wakes_the_job_that_forwards_and_only_when_something_was_sealed() {
+    let app = App::new().await;
+    let notifications = Notifications::start(app.pool(), &[JOBS]).await.unwrap();
+    let mut notices = notifications.subscribe();
+    app.run("audit_seal").await;
+    app.write(AuditEvent::by(By::System, Some(app.org), "host.updated", "host")).await;
+    app.run("audit_seal").await;
+    let notice = tokio::time::timeout(LIMIT, notices.recv()).await.unwrap().unwrap();
+    assert_eq!(notice, Notice::Message { channel: JOBS.into(), payload: "audit_forward".into() });
+    assert!(notices.try_recv().is_err(), "nothing was sealed before");
 }
 
 /// Spec: audit-log 15

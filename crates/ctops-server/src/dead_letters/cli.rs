@@ -97,7 +97,7 @@ fn line(letter: &DeadLetter) -> String {
     format!("{}  {parked}  {status}  {} of {}: {}", letter.id, letter.topic, letter.group, letter.reason)
 }
 
-/// The process that leads applies what was asked for every five seconds.
+/// The process that leads applies what was asked for at once.
 async fn outcome(pool: &Pool, id: i64) -> Result<String> {
     let end = tokio::time::Instant::now() + OUTCOME_LIMIT;
     loop {

@@ -1,4 +1,5 @@
-//! Applies letters for which a replay was asked, forgets old replayed ones, and tells how many are left.
+//! Applies letters for which a replay was asked, forgets old replayed ones, and tells how many are left. Who asks wakes the
+//! job; its own rhythm is for what nobody asked for.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,8 @@ use ctops_pg::Pool;
 use ctops_queue::{Handler, dead_letters, report_dead_letters};
 use ctops_slice::Job;
 
+/// Name of the job, and of the notification that wakes it.
+pub(super) const JOB: &str = "dead_letter_replays";
 /// How long a replayed letter can still be seen.
 const KEPT: TimeDelta = TimeDelta::days(30);
 
@@ -29,11 +32,11 @@ impl Replays {
 #[async_trait]
 impl Job for Replays {
     fn name(&self) -> &'static str {
-        "dead_letter_replays"
+        JOB
     }
 
     fn every(&self) -> Duration {
-        Duration::from_secs(5)
+        Duration::from_secs(60)
     }
 
     async fn run(&self) -> Result<(), Problem> {

@@ -2,7 +2,7 @@
 //!
 //! - [`http`]: `/system/dead-letters`; [`service`]: decisions and audit, also for the operator's command line.
 //! - [`cli`]: the operator's commands.
-//! - [`jobs`]: applies what was asked to be replayed, every few seconds, in the process that leads.
+//! - [`jobs`]: applies what was asked to be replayed, in the process that leads.
 //! - [`model`]: what may be shown of a payload.
 //!
 //! Owns no table: `ctops_queue::dead_letters` does. Permission: `system.dead_letters`.

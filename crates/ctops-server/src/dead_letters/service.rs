@@ -1,6 +1,7 @@
 //! Looking at letters, asking for replays, discarding.
 
 use ctops_base::{Clock, Page, PageRequest, Problem};
+use ctops_pg::notify::{JOBS, notify};
 use ctops_pg::{Pool, Tx};
 use ctops_queue::dead_letters::{self, DeadLetter, LetterStatus, LettersOf};
 use ctops_slice::Actor;
@@ -73,6 +74,7 @@ pub async fn replay(pool: &Pool, clock: &Clock, who: Who<'_>, id: i64) -> Result
         return Err(Problem::wrong_state("a replay of this dead letter was asked for already"));
     }
     record(&mut tx, clock, who, "dead_letter.replay_requested", &letter).await?;
+    notify(&mut *tx, JOBS, super::jobs::JOB).await.map_err(Problem::internal)?;
     tx.commit().await.map_err(Problem::internal)?;
     Ok(get(pool, who, id).await?.0)
 }

@@ -1,10 +1,12 @@
 //! Dead letters as administrators and the operator see them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::to_bytes;
 use axum::http::StatusCode;
 use ctops_base::{Clock, Role};
+use ctops_pg::notify::{JOBS, Notice, Notifications};
 use ctops_pg::{Pool, Tx};
 use ctops_queue::{Handler, HandlerError, Parked, Record, Topic};
 use ctops_server::dead_letters::cli::{self, LettersCommand};
@@ -84,8 +86,13 @@ async fn letter_is_listed_shown_replayed_and_discarded_by_an_administrator() {
     let (_, shown) = json(&app, "GET", &format!("/{id}"), &session).await;
     assert_eq!((&shown["payload_text"], &shown["reason"]), (&"secret? <b>".into(), &"it was bad".into()));
 
+    let notifications = Notifications::start(pool, &[JOBS]).await.unwrap();
+    let mut notices = notifications.subscribe();
     let (status, asked) = json(&app, "POST", &format!("/{id}/replay"), &session).await;
     assert_eq!((status, &asked["status"]), (StatusCode::ACCEPTED, &"requested".into()));
+    let notice = tokio::time::timeout(Duration::from_secs(10), notices.recv()).await.unwrap().unwrap();
+    let job = slice(pool.clone(), Clock::system(), vec![Arc::new(Content)]).jobs()[0].name();
+    assert_eq!(notice, Notice::Message { channel: JOBS.into(), payload: job.into() }, "it need not wait");
     let (status, _) = json(&app, "POST", &format!("/{id}/replay"), &session).await;
     assert_eq!(status, StatusCode::CONFLICT);
     run_job(pool).await;

@@ -6,21 +6,21 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use ctops_base::Problem;
 use ctops_slice::Job;
-use ctops_slice::mail::{Letter, seal_name};
+use ctops_slice::mail::{DELIVERY_JOB, Letter, seal_name};
 use futures_util::stream::{self, StreamExt};
 
 use super::store::{DueLetter, Ending};
 use super::{letter, relay, smtp, store};
 use crate::Deps;
 
-/// Letters taken in one run.
+/// Letters taken at once.
 const BATCH: i64 = 20;
 /// Deliveries at once.
 const AT_ONCE: usize = 4;
 /// Nobody else takes a letter for this long: more than one run of the batch takes.
 const CLAIM: TimeDelta = TimeDelta::minutes(5);
-/// How often letters without a relay look for one.
-const WITHOUT_RELAY: TimeDelta = TimeDelta::minutes(1);
+/// How often letters without a relay look for one; with the rhythm of the job they find it within a minute.
+const WITHOUT_RELAY: TimeDelta = TimeDelta::seconds(30);
 /// First pause after a failure; doubles each time.
 const FIRST_PAUSE_S: i64 = 30;
 /// Longest pause.
@@ -28,7 +28,8 @@ const LONGEST_PAUSE_S: i64 = 3600;
 /// Rows of letters that ended are kept this long, without the letters.
 const TRACE: TimeDelta = TimeDelta::days(7);
 
-/// Delivers mail that waits in the outbox.
+/// Delivers mail that waits in the outbox: at once what is new, as whoever sends wakes the job, and what failed when it is
+/// due again.
 #[derive(Clone)]
 pub struct DeliverMail {
     deps: Deps,
@@ -101,11 +102,11 @@ fn pause_after(attempts: i32) -> TimeDelta {
 #[async_trait]
 impl Job for DeliverMail {
     fn name(&self) -> &'static str {
-        "deliver_mail"
+        DELIVERY_JOB
     }
 
     fn every(&self) -> Duration {
-        Duration::from_secs(5)
+        Duration::from_secs(30)
     }
 
     async fn run(&self) -> Result<(), Problem> {
@@ -114,12 +115,18 @@ impl Job for DeliverMail {
         if expired > 0 {
             tracing::warn!(expired, "mail that no relay took within 24 h was given up");
         }
-        let due = store::take_due(pool, now, now + CLAIM, BATCH).await.map_err(Problem::internal)?;
-        let outcomes: Vec<_> = stream::iter(due.into_iter().map(|due| self.try_one(due, now)))
-            .buffer_unordered(AT_ONCE)
-            .collect()
-            .await;
-        outcomes.into_iter().collect()
+        loop {
+            // Those that were tried are due later, so this comes to an end.
+            let due = store::take_due(pool, now, now + CLAIM, BATCH).await.map_err(Problem::internal)?;
+            if due.is_empty() {
+                return Ok(());
+            }
+            let outcomes: Vec<_> = stream::iter(due.into_iter().map(|due| self.try_one(due, now)))
+                .buffer_unordered(AT_ONCE)
+                .collect()
+                .await;
+            outcomes.into_iter().collect::<Result<(), Problem>>()?;
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Remembers the last run of every periodic job, wherever it ran.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,22 +10,24 @@ use tokio::time::Instant;
 
 use super::store::{self, Run};
 
-/// A job that runs every few seconds is written down this often, as long as nothing changes.
+/// Runs that ended like those before are written down together this often.
 const WRITE_EVERY: Duration = Duration::from_secs(60);
 
-/// Writes runs of jobs down. Clones share it.
+/// Writes runs of jobs down: at once what is new, the others once a minute in one statement, because an idle server should
+/// leave its database alone. Clones share it.
 #[derive(Clone, Debug)]
 pub struct RunLog {
     pool: Pool,
     clock: Clock,
     node: String,
-    written: Arc<Mutex<HashMap<&'static str, (Instant, bool)>>>,
+    ledger: Arc<Mutex<Ledger>>,
 }
 
 impl RunLog {
     /// For the jobs of the process that people know as `node`.
     pub fn new(pool: Pool, clock: Clock, node: String) -> Self {
-        Self { pool, clock, node, written: Arc::default() }
+        let ledger = Arc::new(Mutex::new(Ledger::new(Instant::now())));
+        Self { pool, clock, node, ledger }
     }
 
     /// A run of `job` ended, after `took`. A failure to write it down is only logged.
@@ -36,33 +38,78 @@ impl RunLog {
         took: Duration,
         outcome: &Result<(), Problem>,
     ) {
-        let succeeded = outcome.is_ok();
-        if !self.is_news(job, succeeded) {
-            return;
-        }
         let took_delta = chrono::TimeDelta::from_std(took).unwrap_or_default();
         let run = Run {
             job,
-            node: &self.node,
             every_seconds: every.as_secs_f64().max(0.001),
             started_at: self.clock.now() - took_delta,
             duration_ms: took_delta.num_milliseconds(),
             error: outcome.as_ref().err().map(|problem| format!("{}: {}", problem.code(), problem.detail())),
         };
-        if let Err(error) = store::record_run(&self.pool, &run).await {
-            tracing::debug!(job, %error, "the run of a job was not written down");
+        let due = self.ledger.lock().unwrap_or_else(PoisonError::into_inner).note(run, Instant::now());
+        if due.is_empty() {
+            return;
+        }
+        if let Err(error) = store::record_runs(&self.pool, &self.node, &due).await {
+            tracing::debug!(job, %error, "runs of jobs were not written down");
         }
     }
+}
 
-    fn is_news(&self, job: &'static str, succeeded: bool) -> bool {
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        let is_old = written.get(job).is_none_or(|(at, as_then)| {
-            now.duration_since(*at) >= WRITE_EVERY || *as_then != succeeded || !succeeded
-        });
-        if is_old {
-            written.insert(job, (now, succeeded));
+/// What was written down, and what waits for it.
+#[derive(Debug)]
+struct Ledger {
+    succeeded: HashMap<&'static str, bool>,
+    waiting: BTreeMap<&'static str, Run>,
+    written_at: Instant,
+}
+
+impl Ledger {
+    fn new(now: Instant) -> Self {
+        Self { succeeded: HashMap::new(), waiting: BTreeMap::new(), written_at: now }
+    }
+
+    /// Notes a run; returns what is to be written down now, each job once.
+    fn note(&mut self, run: Run, now: Instant) -> Vec<Run> {
+        let (job, succeeded) = (run.job, run.error.is_none());
+        self.waiting.insert(job, run);
+        let is_news = self.succeeded.insert(job, succeeded) != Some(true) || !succeeded;
+        if now.duration_since(self.written_at) >= WRITE_EVERY {
+            self.written_at = now;
+            return std::mem::take(&mut self.waiting).into_values().collect();
         }
-        is_old
+        if is_news { self.waiting.remove(job).into_iter().collect() } else { Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+
+    fn run(job: &'static str, error: Option<&str>) -> Run {
+        let error = error.map(str::to_owned);
+        Run { job, every_seconds: 5.0, started_at: DateTime::UNIX_EPOCH, duration_ms: 1, error }
+    }
+
+    #[test]
+    fn news_are_written_at_once_and_the_rest_together_once_a_minute() {
+        let began = Instant::now();
+        let at = |seconds| began + Duration::from_secs(seconds);
+        let mut ledger = Ledger::new(began);
+        let mut note = |job, error, seconds| -> Vec<String> {
+            let due = ledger.note(run(job, error), at(seconds));
+            due.iter().map(|run| format!("{} {}", run.job, run.error.as_deref().unwrap_or("done"))).collect()
+        };
+        assert_eq!(note("sweep", None, 0), ["sweep done"], "the first run");
+        assert!(note("sweep", None, 5).is_empty());
+        assert_eq!(note("sync", Some("away"), 6), ["sync away"]);
+        assert_eq!(note("sync", Some("away"), 11), ["sync away"], "failures are counted, so each is written");
+        assert_eq!(note("sync", None, 16), ["sync done"], "it works again");
+        assert!(note("sync", None, 21).is_empty());
+        assert_eq!(note("sweep", None, 60), ["sweep done", "sync done"], "what waited, in one statement");
+        assert!(note("sweep", None, 119).is_empty());
+        assert_eq!(note("sweep", None, 120), ["sweep done"], "only what ran since");
     }
 }

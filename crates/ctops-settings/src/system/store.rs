@@ -6,11 +6,10 @@ use ctops_slice::Grant;
 use uuid::Uuid;
 
 /// One run of a job.
-pub(super) struct Run<'a> {
+#[derive(Debug)]
+pub(super) struct Run {
     /// The job.
-    pub(super) job: &'a str,
-    /// Where it ran.
-    pub(super) node: &'a str,
+    pub(super) job: &'static str,
     /// Its rhythm, seconds.
     pub(super) every_seconds: f64,
     /// When it began.
@@ -21,25 +20,27 @@ pub(super) struct Run<'a> {
     pub(super) error: Option<String>,
 }
 
-/// Writes the last run of a job down.
-pub(super) async fn record_run(pool: &Pool, run: &Run<'_>) -> Result<(), sqlx::Error> {
+/// Writes the last runs of jobs down, which ran at `node`; each job once.
+pub(super) async fn record_runs(pool: &Pool, node: &str, runs: &[Run]) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO job_runs AS j (job, node, every_seconds, started_at, duration_ms, succeeded, error, failures,
                                     succeeded_at)
-         VALUES ($1, $2, $3, $4, $5, $6 IS NULL, $6, CASE WHEN $6 IS NULL THEN 0 ELSE 1 END,
-                 CASE WHEN $6 IS NULL THEN $4 END)
+         SELECT r.job, $2, r.every_seconds, r.started_at, r.duration_ms, r.error IS NULL, r.error,
+                CASE WHEN r.error IS NULL THEN 0 ELSE 1 END, CASE WHEN r.error IS NULL THEN r.started_at END
+         FROM UNNEST($1::text[], $3::float8[], $4::timestamptz[], $5::bigint[], $6::text[])
+              AS r (job, every_seconds, started_at, duration_ms, error)
          ON CONFLICT (job) DO UPDATE
          SET node = EXCLUDED.node, every_seconds = EXCLUDED.every_seconds, started_at = EXCLUDED.started_at,
              duration_ms = EXCLUDED.duration_ms, succeeded = EXCLUDED.succeeded, error = EXCLUDED.error,
              failures = CASE WHEN EXCLUDED.succeeded THEN 0 ELSE j.failures + 1 END,
              succeeded_at = COALESCE(EXCLUDED.succeeded_at, j.succeeded_at)",
     )
-    .bind(run.job)
-    .bind(run.node)
-    .bind(run.every_seconds)
-    .bind(run.started_at)
-    .bind(run.duration_ms)
-    .bind(&run.error)
+    .bind(runs.iter().map(|run| run.job).collect::<Vec<_>>())
+    .bind(node)
+    .bind(runs.iter().map(|run| run.every_seconds).collect::<Vec<_>>())
+    .bind(runs.iter().map(|run| run.started_at).collect::<Vec<_>>())
+    .bind(runs.iter().map(|run| run.duration_ms).collect::<Vec<_>>())
+    .bind(runs.iter().map(|run| run.error.as_deref()).collect::<Vec<_>>())
     .execute(pool)
     .await
     .map(drop)

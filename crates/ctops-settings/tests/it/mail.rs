@@ -93,6 +93,20 @@ async fn mail_goes_through_the_environments_relay_when_the_organisation_has_none
 }
 
 /// Spec: auth 8
+#[tokio::test]
+async fn many_letters_are_delivered_in_one_run() {
+    let relay = Relay::start(Manners::default()).await;
+    let wishes = Wishes { loopback: true, relay: Some(environment(&relay)), ..Wishes::default() };
+    let app = App::with(wishes).await;
+    for number in 0..45 {
+        app.mail(None, &format!("person{number}@example.com"), None).await;
+    }
+    app.deliver().await;
+    assert_eq!(relay.taken().len(), 45, "nobody waits for the next run");
+    assert!(app.outbox().await.iter().all(|(state, attempts, _)| state == "sent" && *attempts == 1));
+}
+
+/// Spec: auth 8
 /// Spec: settings 12
 #[tokio::test]
 async fn mail_without_a_relay_waits_for_one_and_is_given_up_after_a_day() {

@@ -6,7 +6,7 @@
 //! [`context`] of the task. What looks like a secret is taken out on the way ([`redact`]). Names of actor and target are
 //! copied, because events outlive both.
 //!
-//! Writers never wait for each other: an event is sealed into the hash chain of its organisation a second later, by the
+//! Writers never wait for each other: an event is sealed into the hash chain of its organisation seconds later, by the
 //! one process that leads. The names of all actions are in the [`catalogue`]. Refused attempts are collected by
 //! [`denied`].
 

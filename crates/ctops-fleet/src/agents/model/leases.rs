@@ -7,8 +7,9 @@ use uuid::Uuid;
 
 /// How long a node's lease lasts; all leases of its agents end when it is not renewed in time (hosts 2).
 pub const NODE_LEASE_TTL: TimeDelta = TimeDelta::seconds(15);
-/// How often a node renews its lease.
-pub const NODE_LEASE_RENEWAL: Duration = Duration::from_secs(5);
+/// How often a node renews its lease. With it the node learns what was revoked, which must act within 5 s even when a
+/// notification is lost (security 19).
+pub const NODE_LEASE_RENEWAL: Duration = Duration::from_secs(4);
 
 /// Why a lease ended (`queue.v1.StatusChange.reason`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,10 +98,13 @@ pub struct HostStatusChange {
 }
 
 /// What renewing a node's lease found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NodeRenewal {
     /// The lease was alive.
-    Kept,
+    Kept {
+        /// Serials of certificates revoked meanwhile, and in the minute before.
+        revoked: Vec<String>,
+    },
     /// The lease had run out and was taken again: the leases of this node's agents may have been ended meanwhile, so
     /// the node must publish a new beginning for every stream it holds.
     Regained,

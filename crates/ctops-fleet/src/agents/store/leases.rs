@@ -187,18 +187,30 @@ pub(in crate::agents) async fn add_node(
         .map(drop)
 }
 
-/// Prolongs a node's lease. Returns `false` when the node was given up as lost.
+/// Prolongs a node's lease. Returns the serials revoked from `since` on that are not over yet; nothing when the node was
+/// given up as lost.
 pub(in crate::agents) async fn prolong_node(
     pool: &Pool,
     id: Uuid,
     until: DateTime<Utc>,
-) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query("UPDATE ingest_nodes SET lease_until = $2 WHERE id = $1")
-        .bind(id)
-        .bind(until)
-        .execute(pool)
-        .await?;
-    Ok(done.rows_affected() == 1)
+    (since, now): (DateTime<Utc>, DateTime<Utc>),
+) -> Result<Option<Vec<String>>, sqlx::Error> {
+    sqlx::query_scalar(
+        "UPDATE ingest_nodes
+         SET lease_until = $2
+         WHERE id = $1
+         RETURNING ARRAY(
+             SELECT serial
+             FROM revoked_certificates
+             WHERE revoked_at >= $3
+               AND (not_after IS NULL OR not_after > $4))",
+    )
+    .bind(id)
+    .bind(until)
+    .bind(since)
+    .bind(now)
+    .fetch_optional(pool)
+    .await
 }
 
 /// Lets a node's lease run out at `until`, if that is sooner than it would.

@@ -133,8 +133,9 @@ async fn nodes_when_given_up_lose_their_leases_and_find_out() {
     let lost = lost_leases(&mut tx, 10).await.unwrap();
     assert_eq!(lost.iter().map(|(_, _, node)| *node).collect::<Vec<_>>(), [dead]);
     tx.commit().await.unwrap();
-    assert!(!prolong_node(pool, dead, now).await.unwrap());
-    assert!(prolong_node(pool, alive, now + TimeDelta::seconds(90)).await.unwrap());
+    assert_eq!(prolong_node(pool, dead, now, (now, now)).await.unwrap(), None);
+    let until = now + TimeDelta::seconds(90);
+    assert_eq!(prolong_node(pool, alive, until, (now, now)).await.unwrap(), Some(Vec::new()));
     for (until, left) in [(100, 90), (10, 10)] {
         shorten_node(pool, alive, now + TimeDelta::seconds(until)).await.unwrap();
         let end: chrono::DateTime<chrono::Utc> =

@@ -101,6 +101,33 @@ async fn leases_when_the_agent_is_revoked_never_bring_it_back() {
     assert_eq!(leases, 0);
 }
 
+const KEPT: NodeRenewal = NodeRenewal::Kept { revoked: Vec::new() };
+
+async fn renew(app: &App, node: &NodeLease) -> NodeRenewal {
+    node.renew(app.pool(), app.clock.now(), app.clock.now()).await.unwrap()
+}
+
+/// Spec: agents-enrolment 16; security 19
+#[tokio::test]
+async fn renewal_tells_what_was_revoked_since_with_late_commits_and_without_what_ended() {
+    let app = App::new().await;
+    let now = app.clock.now();
+    let node = NodeLease::begin(app.pool(), "node", now).await.unwrap();
+    assert_eq!(renew(&app, &node).await, KEPT);
+    for (serial, revoked, ends) in [("aa", -61, Some(60)), ("bb", -59, None), ("cc", -1, Some(0))] {
+        sqlx::query("INSERT INTO revoked_certificates (serial, reason, revoked_at, not_after) VALUES ($1, 'test', $2, $3)")
+            .bind(serial)
+            .bind(now + TimeDelta::seconds(revoked))
+            .bind(ends.map(|seconds| now + TimeDelta::seconds(seconds)))
+            .execute(app.pool())
+            .await
+            .unwrap();
+    }
+    assert_eq!(renew(&app, &node).await, NodeRenewal::Kept { revoked: vec!["bb".into()] });
+    app.clock.advance(TimeDelta::seconds(2));
+    assert_eq!(renew(&app, &node).await, KEPT, "a minute later it was told often enough");
+}
+
 /// Spec: hosts 2
 #[tokio::test]
 async fn lost_leases_when_a_node_dies_end_once_its_own_lease_ran_out() {
@@ -109,7 +136,7 @@ async fn lost_leases_when_a_node_dies_end_once_its_own_lease_ran_out() {
     connect(&app, &one).await;
     let (_, living) = connect(&app, &two).await;
     app.clock.advance(NODE_LEASE_TTL);
-    assert_eq!(living.renew(app.pool(), app.clock.now()).await.unwrap(), NodeRenewal::Kept);
+    assert_eq!(renew(&app, &living).await, KEPT);
     assert_eq!(end_lost_leases(app.pool(), app.clock.now()).await.unwrap(), 0, "at the last moment");
     app.clock.advance(TimeDelta::milliseconds(1));
     let (now, pool) = (app.clock.now(), app.pool());
@@ -129,8 +156,8 @@ async fn renewal_when_the_node_was_given_up_says_so_and_its_streams_can_begin_ag
     let (session, node) = connect(&app, &id).await;
     app.clock.advance(NODE_LEASE_TTL + TimeDelta::seconds(1));
     end_lost_leases(app.pool(), app.clock.now()).await.unwrap();
-    assert_eq!(node.renew(app.pool(), app.clock.now()).await.unwrap(), NodeRenewal::Regained);
-    assert_eq!(node.renew(app.pool(), app.clock.now()).await.unwrap(), NodeRenewal::Kept);
+    assert_eq!(renew(&app, &node).await, NodeRenewal::Regained);
+    assert_eq!(renew(&app, &node).await, KEPT);
     apply(&app, &[change(&app, &id, session, node.id(), BEGAN)]).await;
     assert_eq!(app.host_status("web-1").await.as_deref(), Some("online"));
     assert_eq!(end_lost_leases(app.pool(), app.clock.now()).await.unwrap(), 0);
