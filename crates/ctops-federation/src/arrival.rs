@@ -4,9 +4,10 @@ use std::net::IpAddr;
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
 use ctops_base::{Problem, ProblemKind};
 use ctops_identity::external::{ExternalIdentity, ProviderKind, Resolved, resolve};
-use ctops_identity::sign_in::{FirstFactor, complete, redirect_answer};
+use ctops_identity::sign_in::{FirstFactor, complete_as_of, redirect_answer};
 use ctops_slice::audit::{self, AuditEvent, By};
 use ctops_slice::throttle::Rate;
 use ctops_slice::{Actor, AppState, SignInMethod};
@@ -39,6 +40,9 @@ pub(crate) struct Person {
     pub(crate) groups: Vec<String>,
     /// The provider asserts a second factor.
     pub(crate) second_factor: bool,
+    /// When they gave the provider their credentials, if it says so.
+    #[serde(default)]
+    pub(crate) authenticated_at: Option<DateTime<Utc>>,
 }
 
 /// The browser that came back.
@@ -108,7 +112,10 @@ pub(crate) async fn sign_in(
         user_agent: browser.user_agent,
         replaces: browser.actor,
     };
-    let outcome = complete(state, first).await?;
+    // What confirms was checked to be fresh; everything else counts from when the provider saw credentials.
+    let stated = person.authenticated_at.filter(|_| attempt.confirm_user_id.is_none());
+    let given_at = stated.unwrap_or_else(|| state.clock.now());
+    let outcome = complete_as_of(state, first, given_at).await?;
     let mut response = redirect_answer(state, &outcome, &attempt.return_to)?;
     response.headers_mut().append(header::SET_COOKIE, clearing_cookie(&state.installation)?);
     Ok(response)

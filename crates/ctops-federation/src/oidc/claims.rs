@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::id_token::strings;
+use super::id_token::{IdToken, strings};
 use crate::arrival::Person;
 use crate::identity_providers::ClaimMap;
 
@@ -27,23 +27,19 @@ pub(super) fn complete(map: &ClaimMap, claims: &Map<String, Value>) -> bool {
 }
 
 /// The person that the claims describe.
-pub(super) fn person(
-    map: &ClaimMap,
-    subject: String,
-    second_factor: bool,
-    claims: &Map<String, Value>,
-) -> Person {
+pub(super) fn person(map: &ClaimMap, token: &IdToken, claims: &Map<String, Value>) -> Person {
     let text = |name: &str| at(claims, name).and_then(Value::as_str).filter(|text| !text.is_empty());
     // Some providers write the flag as text. It speaks of the standard claim only.
     let verified = matches!(claims.get("email_verified"), Some(Value::Bool(true)))
         || claims.get("email_verified").and_then(Value::as_str) == Some("true");
     Person {
-        subject,
+        subject: token.subject.clone(),
         email: text(&map.email).map(str::to_owned),
         email_verified: verified && map.email == "email",
         name: text(&map.name).unwrap_or_default().to_owned(),
         groups: strings(at(claims, &map.groups)).take(MAX_GROUPS).map(str::to_owned).collect(),
-        second_factor,
+        second_factor: token.second_factor,
+        authenticated_at: token.authenticated_at,
     }
 }
 
@@ -56,7 +52,13 @@ mod tests {
     use super::*;
 
     fn read(map: &ClaimMap, claims: &Value) -> Person {
-        person(map, "alice".to_owned(), false, claims.as_object().unwrap())
+        let claims = claims.as_object().unwrap();
+        let (subject, second_factor) = ("alice".to_owned(), false);
+        person(
+            map,
+            &IdToken { subject, claims: claims.clone(), second_factor, authenticated_at: None },
+            claims,
+        )
     }
 
     /// Spec: auth 33

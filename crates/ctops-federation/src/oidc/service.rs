@@ -129,8 +129,8 @@ async fn identify(
     let more = more_claims(state, provider, &endpoints, &tokens, &token).await?;
     let mut all = more;
     // What is signed counts more than what is only said.
-    all.extend(token.claims);
-    Ok(claims::person(&settings.claims, token.subject, token.second_factor, &all))
+    all.extend(token.claims.clone());
+    Ok(claims::person(&settings.claims, &token, &all))
 }
 
 async fn verify(

@@ -228,6 +228,7 @@ fn person(settings: &SamlSettings, accepted: &Accepted) -> Result<Person, Proble
         name: values(&map.name).first().map(|value| (*value).to_owned()).unwrap_or_default(),
         groups: values(&map.groups).into_iter().map(str::to_owned).collect(),
         second_factor: accepted.context.as_ref().is_some_and(is_second_factor),
+        authenticated_at: accepted.authenticated_at,
     })
 }
 

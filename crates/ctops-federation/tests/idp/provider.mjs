@@ -1,13 +1,22 @@
-// A certified OpenID provider on a loopback port over TLS, for the tests of the crate: everybody who comes is signed in at once.
-// Reads a line of JSON with certificate and key and answers with the port; then a line with client and account and answers
-// that it is ready.
+// A certified OpenID provider on a loopback port over TLS. Tests of the crate have everybody who comes signed in at once;
+// browser journeys have a page that asks for name and password.
+//
+// Reads a line of JSON with certificate and key (and the name of its host) and answers with the port; then a line with the
+// client and whom it knows, and answers that it is ready. Each further line replaces whom it knows.
 import { generateKeyPairSync } from "node:crypto";
 import { createServer } from "node:https";
 import { createInterface } from "node:readline";
 import Provider from "oidc-provider";
 
+// Standard output is for answers; what the provider has to say about its settings is not one.
+console.info = console.error;
+console.warn = console.error;
+
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-const read = async () => JSON.parse((await lines.next()).value);
+const read = async () => {
+  const { done, value } = await lines.next();
+  return done ? process.exit(0) : JSON.parse(value);
+};
 const say = (what) => process.stdout.write(`${JSON.stringify(what)}\n`);
 
 const keys = ["ES256", "RS256"].map((alg) => {
@@ -18,15 +27,16 @@ const keys = ["ES256", "RS256"].map((alg) => {
   return { ...pair.privateKey.export({ format: "jwk" }), alg, use: "sig", kid: `test-${alg}` };
 });
 
-const { certificate, key } = await read();
+const { certificate, key, host = "localhost" } = await read();
 let answer;
 const server = createServer({ cert: certificate, key }, (request, response) => answer(request, response));
 await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
 const { port } = server.address();
 say({ port });
 
-const { client, account } = await read();
-const provider = new Provider(`https://localhost:${port}`, {
+// `account` is signed in unasked; `people` sign in with their passwords.
+let { client, account, people = [] } = await read();
+const provider = new Provider(`https://${host}:${port}`, {
   clients: [
     {
       client_id: client.id,
@@ -51,16 +61,62 @@ const provider = new Provider(`https://localhost:${port}`, {
     amr: null,
     auth_time: null,
   },
-  findAccount: (_, sub) => ({ accountId: sub, claims: () => ({ sub, ...account.claims }) }),
+  findAccount: (_, sub) => {
+    const found = [...people, ...(account ? [account] : [])].find((known) => known.sub === sub);
+    return found && { accountId: sub, claims: () => ({ sub, ...found.claims }) };
+  },
   conformIdTokenClaims: client.claims_at_userinfo,
 });
+
+const page = (refusal) => `<!doctype html><html lang="en"><meta charset="utf-8"><title>Provider</title>
+<h1>Sign in to the provider</h1><p role="alert">${refusal}</p>
+<form method="post"><p><label>Name <input name="username"></label></p>
+<p><label>Password <input name="password" type="password"></label></p><button>Go on</button></form></html>`;
+
+const form = async (request) => {
+  let text = "";
+  for await (const chunk of request) {
+    text += chunk;
+  }
+  return Object.fromEntries(new URLSearchParams(text));
+};
+
+// `seconds_ago` has the account have signed in then, whatever was asked for.
+const login = ({ sub, amr, seconds_ago }) => ({
+  accountId: sub,
+  amr,
+  remember: people.length > 0,
+  ts: seconds_ago ? Math.floor(Date.now() / 1000) - seconds_ago : undefined,
+});
+
+const ask = async (request, response) => {
+  const given = request.method === "POST" ? await form(request) : undefined;
+  const person = people.find(
+    ({ username, password }) => username === given?.username && password === given?.password,
+  );
+  if (!person) {
+    response.writeHead(200, { "content-type": "text/html; charset=utf-8" });
+    response.end(page(given ? "Wrong name or password." : ""));
+  }
+  return person;
+};
+
 answer = async (request, response) => {
   if (!/^\/interaction\/[^/]+$/.test(request.url)) {
     provider.callback()(request, response);
     return;
   }
   const details = await provider.interactionDetails(request, response);
-  const result = { login: { accountId: account.sub, amr: account.amr, remember: false } };
+  const result = {};
+  if (details.prompt.name === "login") {
+    const person = account ?? (await ask(request, response));
+    if (!person) {
+      return;
+    }
+    result.login = login(person);
+  } else if (account) {
+    result.login = login(account);
+  }
   if (details.prompt.name === "consent") {
     const grant = new provider.Grant({ accountId: details.session.accountId, clientId: details.params.client_id });
     grant.addOIDCScope(details.params.scope);
@@ -69,3 +125,7 @@ answer = async (request, response) => {
   await provider.interactionFinished(request, response, result, { mergeWithLastSubmission: true });
 };
 say({ ready: true });
+for (;;) {
+  ({ account, people = [] } = await read());
+  say({ ready: true });
+}

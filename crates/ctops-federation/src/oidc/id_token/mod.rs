@@ -156,6 +156,8 @@ pub(crate) struct IdToken {
     pub(crate) claims: Map<String, Value>,
     /// The provider asserts a second factor (RFC 8176: `mfa`).
     pub(crate) second_factor: bool,
+    /// When the person gave their credentials; providers need not say it unless they are asked for fresh ones.
+    pub(crate) authenticated_at: Option<DateTime<Utc>>,
 }
 
 /// Checks signature and claims.
@@ -189,7 +191,9 @@ pub(crate) fn verify(token: &str, keys: &Keys, expected: Expected<'_>) -> Result
         return Err(TokenError::Claims);
     }
     let second_factor = strings(claims.get("amr")).any(|method| method == "mfa");
-    Ok(IdToken { subject, claims, second_factor })
+    let authenticated_at =
+        claims.get("auth_time").and_then(seconds).and_then(|at| DateTime::from_timestamp(at, 0));
+    Ok(IdToken { subject, claims, second_factor, authenticated_at })
 }
 
 /// The algorithm of the header, read before anything else: an unknown one is refused as such.
