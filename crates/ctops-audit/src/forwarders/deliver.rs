@@ -46,6 +46,16 @@ pub(super) enum DeliveryError {
     Unusable(&'static str),
 }
 
+impl DeliveryError {
+    /// The host that an internal target would open the way to (security 8).
+    pub(super) fn needs_target(&self) -> Option<String> {
+        match self {
+            Self::Egress(EgressError::Refused { host, why }) if why.helped_by_entry() => Some(host.clone()),
+            _ => None,
+        }
+    }
+}
+
 /// Sends events; when it returns, the other side took them.
 pub(super) async fn deliver(
     egress: &Egress,

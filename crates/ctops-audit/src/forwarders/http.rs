@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::deliver::DeliveryError;
 use super::model::{Forwarder, Kind, Wanted};
 use super::service;
 
@@ -91,6 +92,8 @@ pub(super) struct TestBody {
     delivered: bool,
     /// What went wrong.
     error: Option<String>,
+    /// Host that needs an entry among the internal targets.
+    needs_target: Option<String>,
 }
 
 /// Lists forwarders with their state.
@@ -162,5 +165,7 @@ pub(super) async fn test_audit_forwarder(
     PathId(id): PathId,
 ) -> ApiResult<Json<TestBody>> {
     let error = service::test(&state, &actor, id).await?;
-    Ok(Json(TestBody { delivered: error.is_none(), error }))
+    let needs_target = error.as_ref().and_then(DeliveryError::needs_target);
+    let error = error.map(|error| error.to_string());
+    Ok(Json(TestBody { delivered: error.is_none(), error, needs_target }))
 }

@@ -7,7 +7,7 @@ use ctops_slice::{Actor, AppState};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::deliver::deliver;
+use super::deliver::{DeliveryError, deliver};
 use super::model::{Forwarder, MAX_FORWARDERS, Wanted};
 use super::store;
 use crate::AUDIT_MANAGE;
@@ -127,7 +127,11 @@ pub(super) async fn delete(state: &AppState, actor: &Actor, id: Uuid) -> Result<
 }
 
 /// Sends the newest sealed event once more, marked by nothing: receivers tell it by its id. Returns what went wrong.
-pub(super) async fn test(state: &AppState, actor: &Actor, id: Uuid) -> Result<Option<String>, Problem> {
+pub(super) async fn test(
+    state: &AppState,
+    actor: &Actor,
+    id: Uuid,
+) -> Result<Option<DeliveryError>, Problem> {
     let grant = actor.grant(&AUDIT_MANAGE)?;
     let now = state.clock.now();
     let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
@@ -137,7 +141,7 @@ pub(super) async fn test(state: &AppState, actor: &Actor, id: Uuid) -> Result<Op
     let forwarder = forwarder.ok_or_else(|| Problem::not_found("forwarder"))?;
     let events = newest(state, grant.org_id()).await.map_err(Problem::internal)?;
     let outcome = deliver(&state.egress, &state.seal, &forwarder, &events, now).await;
-    let error = outcome.err().map(|error| error.to_string());
+    let error = outcome.err();
     let mut event = event(actor, "audit.forwarder_tested", &forwarder)
         .summary(format!("tested forwarding of the audit log to {}", forwarder.name));
     if error.is_some() {

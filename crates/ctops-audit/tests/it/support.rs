@@ -87,9 +87,18 @@ impl Answer {
 
 impl App {
     pub(crate) async fn new() -> Self {
+        Self::with_authority(None).await
+    }
+
+    /// An application that trusts this certificate authority, PEM, beside those of the system.
+    pub(crate) async fn trusting(authority: &str) -> Self {
+        Self::with_authority(Some(authority.to_owned())).await
+    }
+
+    async fn with_authority(extra_ca_pem: Option<String>) -> Self {
         let db = TestDb::new().await;
         let (pool, clock) = (db.pool().clone(), a_clock());
-        let options = EgressOptions { allow_loopback: true, ..EgressOptions::default() };
+        let options = EgressOptions { allow_loopback: true, extra_ca_pem, ..EgressOptions::default() };
         let tiers = GivenEntitlements::tier(Tier::Pro);
         let deps = Deps {
             pool: pool.clone(),

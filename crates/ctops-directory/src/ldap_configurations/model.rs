@@ -189,6 +189,9 @@ pub(crate) struct ServerTest {
     pub(crate) certificate: Option<ShownCertificate>,
     /// Entries found for the sample name; none without one.
     pub(crate) entries: Option<usize>,
+    /// Host that needs an entry among the internal targets.
+    #[serde(default)]
+    pub(crate) needs_target: Option<String>,
 }
 
 impl ServerTest {

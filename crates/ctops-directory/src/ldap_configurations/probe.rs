@@ -33,9 +33,11 @@ async fn probe_server(
         steps: Vec::new(),
         certificate: None,
         entries: None,
+        needs_target: None,
     };
     let mut began = Instant::now();
     if let Err(failure) = steps(egress, directory, server, sample, &mut began, &mut test).await {
+        test.needs_target = (failure.code == "egress_needs_target").then(|| server.host.clone());
         test.steps.push(TestStep {
             step: failure.step.as_str().to_owned(),
             ok: false,

@@ -127,6 +127,26 @@ async fn secrets_are_sealed_and_the_password_is_never_answered_nor_sent_elsewher
     assert!(!app.audit().await.contains(SERVICE_PASSWORD));
 }
 
+/// Spec: security 8
+#[tokio::test]
+async fn a_test_that_is_refused_names_what_an_internal_target_would_open() {
+    let (slapd, app) = started().await;
+    sqlx::query(
+        "INSERT INTO egress_settings (org_id, mode, updated_at) SELECT id, 'closed', now() FROM organisations",
+    )
+    .execute(app.db.pool())
+    .await
+    .unwrap();
+    let mut input = draft(&openldap(&slapd));
+    input["settings"]["servers"] = json!([{"host": "10.255.255.1", "port": 636}]);
+    let tested = app.post("/ldap-configurations/test", input.clone()).await.ok();
+    assert_eq!(tested["servers"][0]["needs_target"], "10.255.255.1", "{tested}");
+    assert_eq!(steps(&tested), [("resolve", false)]);
+    input["settings"]["servers"] = json!([{"host": "169.254.169.254", "port": 636}]);
+    let tested = app.post("/ldap-configurations/test", input).await.ok();
+    assert_eq!(tested["servers"][0]["needs_target"], Value::Null, "no entry opens the way there");
+}
+
 /// Spec: ldap-directory-lookup 20
 #[tokio::test]
 async fn a_directory_people_sign_in_through_is_deleted_only_on_confirmation() {

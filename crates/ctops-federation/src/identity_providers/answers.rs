@@ -110,6 +110,8 @@ pub(super) struct TestStepBody {
 pub(super) struct ProviderTestBody {
     pub(super) passed: bool,
     pub(super) steps: Vec<TestStepBody>,
+    /// Host that needs an entry among the internal targets.
+    pub(super) needs_target: Option<String>,
 }
 
 impl ProviderBody {

@@ -40,7 +40,7 @@ pub(crate) use certificates::Certificate;
 pub(crate) use certificates::read_certificates;
 pub(crate) use model::{Kind, Protocol, Provider};
 pub(crate) use reauthentication::RoundTrip;
-pub(crate) use service::{find_for_sign_in, open_secret};
+pub(crate) use service::{find_for_sign_in, last_used, open_secret};
 #[cfg(test)]
 pub(crate) use settings::AttributeMap;
 pub(crate) use settings::{ClaimMap, ClientAuthentication, Endpoints, OidcSettings, SamlSettings};

@@ -7,7 +7,7 @@ use ctops_identity::reauthentication::{Reauthenticate, Way};
 use ctops_slice::{Actor, AppState, SignInMethod};
 
 use super::model::Kind;
-use super::store;
+use super::service;
 
 /// Sends people of one kind of provider on another round trip, with their credentials anew.
 pub(crate) struct RoundTrip(pub(crate) Kind);
@@ -23,8 +23,7 @@ impl Reauthenticate for RoundTrip {
 
     async fn way(&self, state: &AppState, actor: &Actor) -> Result<Option<Way>, Problem> {
         let kind = self.0.as_str();
-        let provider = store::of_person(&state.pool, kind, actor.org_id, actor.user_id).await;
-        let provider = provider.map_err(Problem::internal)?;
+        let provider = service::last_used(state, self.0, actor).await?;
         Ok(provider.map(|id| Way::Redirect(format!("/api/v1/auth/{kind}/{id}/start?confirm=true"))))
     }
 

@@ -68,6 +68,15 @@ pub(crate) async fn find_for_sign_in(state: &AppState, kind: Kind, id: Uuid) -> 
     if entitlement.has(kind.feature()) { Ok(provider) } else { Err(absent()) }
 }
 
+/// The enabled provider of a kind that somebody last signed in through.
+///
+/// # Errors
+/// `internal` when the database fails.
+pub(crate) async fn last_used(state: &AppState, kind: Kind, actor: &Actor) -> Result<Option<Uuid>, Problem> {
+    let found = store::of_person(&state.pool, kind.as_str(), actor.org_id, actor.user_id).await;
+    found.map_err(Problem::internal)
+}
+
 /// The providers of the organisation.
 pub(super) async fn list(state: &AppState, actor: &Actor) -> Result<Vec<Provider>, Problem> {
     let grant = actor.grant(&IDENTITY_PROVIDERS_READ)?;

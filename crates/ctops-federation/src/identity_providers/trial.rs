@@ -21,32 +21,43 @@ pub(super) async fn run(
     actor.grant(&IDENTITY_PROVIDERS_WRITE)?;
     let provider = service::find(state, actor, id).await?;
     state.entitlements.of(actor.org_id).await?.require(provider.protocol.kind().feature())?;
-    let steps = match &provider.protocol {
+    let (steps, needs_target) = match &provider.protocol {
         Protocol::Oidc(_) => try_oidc(state, cache, &provider).await,
-        Protocol::Saml(settings) => try_saml(state, settings),
+        Protocol::Saml(settings) => (try_saml(state, settings), None),
     };
     let passed = steps.iter().all(|step| step.passed);
     service::record_test(state, actor, &provider, passed).await?;
-    Ok(ProviderTestBody { passed, steps })
+    Ok(ProviderTestBody { passed, steps, needs_target })
 }
 
-async fn try_oidc(state: &AppState, cache: &Cache, provider: &Provider) -> Vec<TestStepBody> {
+/// The steps, and the host that an internal target would open the way to.
+async fn try_oidc(
+    state: &AppState,
+    cache: &Cache,
+    provider: &Provider,
+) -> (Vec<TestStepBody>, Option<String>) {
     cache.forget(provider.id);
     let endpoints = match oidc::endpoints(state, cache, provider).await {
         Ok(endpoints) => endpoints,
-        Err(problem) => return vec![failed("discovery", problem.detail())],
+        Err(problem) => return (vec![failed("discovery", problem.detail())], needs_target(&problem)),
     };
     let found = format!("browsers are sent to {}", endpoints.authorization);
-    let mut steps = vec![TestStepBody { name: "discovery", passed: true, detail: found }];
-    steps.push(match oidc::keys(state, cache, provider, &endpoints, false).await {
+    let discovery = TestStepBody { name: "discovery", passed: true, detail: found };
+    let (keys, needed) = match oidc::keys(state, cache, provider, &endpoints, false).await {
         Ok(keys) if keys.len() > 0 => {
             let detail = format!("{} keys for RS256 or ES256", keys.len());
-            TestStepBody { name: "keys", passed: true, detail }
+            (TestStepBody { name: "keys", passed: true, detail }, None)
         }
-        Ok(_) => failed("keys", "the provider publishes no key for RS256 or ES256"),
-        Err(problem) => failed("keys", problem.detail()),
-    });
-    steps
+        Ok(_) => (failed("keys", "the provider publishes no key for RS256 or ES256"), None),
+        Err(problem) => (failed("keys", problem.detail()), needs_target(&problem)),
+    };
+    (vec![discovery, keys], needed)
+}
+
+/// The host of a refusal that an internal target would lift (security 8).
+fn needs_target(problem: &Problem) -> Option<String> {
+    let host = problem.members().iter().find(|(name, _)| *name == "host");
+    host.filter(|_| problem.code() == "egress_needs_target").map(|(_, host)| host.clone())
 }
 
 fn try_saml(state: &AppState, settings: &SamlSettings) -> Vec<TestStepBody> {

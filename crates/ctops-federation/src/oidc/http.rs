@@ -1,15 +1,15 @@
 //! Routes of a journey. Browsers come here from other sites, so failures are pages.
 
-use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use ctops_base::Problem;
 use ctops_slice::guard::ClientIp;
 use ctops_slice::http::ProblemBody;
 use ctops_slice::{Actor, ApiResult, AppState, PathId, QueryParams, throttle};
-use serde::Deserialize;
-use utoipa::IntoParams;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::Cache;
 use super::service::{self, Returned};
@@ -115,6 +115,24 @@ pub(super) async fn oidc_logout(
     // A provider that is gone or silent must not keep anybody from leaving.
     let place = service::farewell(&state, &cache, id).await.unwrap_or_default();
     Ok(redirect(place.as_deref().unwrap_or("/login"), None)?)
+}
+
+/// Where a browser goes on to after signing out here.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ProviderLogoutBody {
+    /// Local path that leads to the provider; null when the session did not come from one.
+    url: Option<String>,
+}
+
+/// Where to go after signing out here, to sign out at the provider as well. Ask before signing out.
+#[utoipa::path(get, path = "/auth/provider-logout", tag = "auth", operation_id = "get_provider_logout",
+    responses((status = 200, body = ProviderLogoutBody)))]
+pub(super) async fn get_provider_logout(
+    State(state): State<AppState>,
+    actor: Actor,
+) -> ApiResult<Json<ProviderLogoutBody>> {
+    let provider = service::provider_of_session(&state, &actor).await?;
+    Ok(Json(ProviderLogoutBody { url: provider.map(|id| format!("/api/v1/auth/oidc/{id}/logout")) }))
 }
 
 fn redirect(url: &str, cookie: Option<HeaderValue>) -> Result<Response, Problem> {

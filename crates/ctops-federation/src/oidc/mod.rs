@@ -39,5 +39,6 @@ pub(crate) fn slice(deps: &Deps, cache: Cache) -> Slice {
         .operation(Access::Public, routes!(http::start_oidc).layer(Extension(cache.clone())))
         .operation(Access::Public, routes!(http::oidc_callback).layer(Extension(cache.clone())))
         .operation(Access::Public, routes!(http::oidc_logout).layer(Extension(cache)))
+        .operation(Access::OwnAccount, routes!(http::get_provider_logout))
         .job(Arc::new(PurgeAttempts::new(deps.pool.clone(), deps.clock.clone())))
 }

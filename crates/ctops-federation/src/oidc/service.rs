@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ctops_base::Problem;
 use ctops_crypto::secret::sha256;
-use ctops_slice::{Actor, AppState};
+use ctops_slice::{Actor, AppState, Credential, SignInMethod};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::Url;
@@ -18,7 +18,7 @@ use super::id_token::{self, Expected, IdToken, TokenError};
 use super::{claims, exchange, redirect_url};
 use crate::arrival::{Person, provider_failed};
 use crate::attempts::{self, Attempt, Begun, BrowserKey};
-use crate::identity_providers::{Endpoints, Kind, Provider, find_for_sign_in};
+use crate::identity_providers::{Endpoints, Kind, Provider, find_for_sign_in, last_used};
 
 /// Longest code and state that are looked at, bytes.
 const MAX_PARAMETER: usize = 8 * 1024;
@@ -164,6 +164,14 @@ async fn more_claims(
     match endpoints.userinfo.as_deref().filter(|_| missing) {
         Some(url) => exchange::userinfo(state, provider, url, tokens, &token.subject).await,
         None => Ok(Map::new()),
+    }
+}
+
+/// The provider that somebody's session came from, by what they last used; none for sessions that began otherwise.
+pub(super) async fn provider_of_session(state: &AppState, actor: &Actor) -> Result<Option<Uuid>, Problem> {
+    match actor.credential {
+        Credential::Session { method: SignInMethod::Oidc, .. } => last_used(state, Kind::Oidc, actor).await,
+        _ => Ok(None),
     }
 }
 

@@ -184,6 +184,22 @@ async fn signing_out_goes_on_to_the_providers_own_place() {
     assert_eq!(unknown.location(), "/login");
 }
 
+/// Spec: auth 35
+#[tokio::test]
+async fn only_sessions_that_came_through_a_provider_are_led_to_its_logout() {
+    let journey = Journey::new(Setup::default(), json!({"default_role": "engineer"})).await;
+    let ask = async |cookie: &str| {
+        journey.app.send(cookie, "GET", "/auth/provider-logout", None).await.expect(200)["url"].clone()
+    };
+    assert_eq!(ask(&journey.admin).await, Value::Null, "a password");
+    assert_eq!(journey.app.visit("", "/auth/provider-logout").await.status, 401);
+    let session = journey.complete().await.cookie("__Host-ctops_session");
+    assert_eq!(ask(&session).await, json!(format!("/api/v1/auth/oidc/{}/logout", journey.id)));
+    let provider = format!("/identity-providers/{}", journey.id);
+    journey.app.send(&journey.admin, "PATCH", &provider, Some(json!({"enabled": false}))).await.expect(200);
+    assert_eq!(ask(&session).await, Value::Null, "nobody is sent to a provider that is switched off");
+}
+
 /// Spec: auth 33
 #[tokio::test]
 async fn trial_of_a_provider_tells_what_was_found() {

@@ -154,6 +154,32 @@ async fn each_protocol_needs_its_licence_and_switching_off_needs_none() {
     assert_eq!(refused.body()["feature"], "ssoSaml", "{}", refused.text);
 }
 
+/// Spec: security 8
+#[tokio::test]
+async fn a_test_that_is_refused_names_what_an_internal_target_would_open() {
+    let app = App::new().await;
+    let admin = app.person(Role::OrgAdmin).await;
+    let issuer = "https://10.255.255.1/realms/main";
+    let manual = json!({
+        "authorization": "https://8.8.8.8/a", "token": "https://8.8.8.8/t", "jwks": "https://10.255.255.2/k",
+    });
+    for (issuer, endpoints, step, host) in [
+        (issuer, Value::Null, "discovery", json!("10.255.255.1")),
+        (issuer, manual, "keys", json!("10.255.255.2")),
+        ("https://169.254.169.254", Value::Null, "discovery", Value::Null),
+    ] {
+        let mut settings = oidc_settings();
+        (settings["issuer"], settings["endpoints"]) = (json!(issuer), endpoints);
+        let body = json!({"name": "x", "oidc": {"settings": settings, "client_secret": SECRET}});
+        let made = app.send(&admin, "POST", "/identity-providers", Some(body)).await.expect(201);
+        let path = format!("/identity-providers/{}/test", made["id"].as_str().unwrap());
+        let tested = app.send(&admin, "POST", &path, None).await.expect(200);
+        let last = tested["steps"].as_array().unwrap().last().unwrap();
+        assert_eq!((&tested["passed"], &last["name"]), (&json!(false), &json!(step)), "{tested}");
+        assert_eq!(tested["needs_target"], host, "{issuer}");
+    }
+}
+
 #[tokio::test]
 async fn other_organisations_and_lesser_roles_see_nothing() {
     let app = App::new().await;

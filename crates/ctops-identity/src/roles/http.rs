@@ -123,23 +123,6 @@ impl RoleInput {
     }
 }
 
-/// A selector to be tried out.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = RolePreviewInput)]
-pub(super) struct PreviewInput {
-    selector: Vec<Term>,
-}
-
-/// What a selector selects.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = RolePreview)]
-pub(super) struct PreviewBody {
-    hosts: i64,
-    /// `matches_nothing` when there is no such host.
-    warnings: Vec<&'static str>,
-}
-
 /// A role somebody holds.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = RoleAssignment)]
@@ -341,19 +324,6 @@ pub(super) async fn delete_role(
 ) -> ApiResult<StatusCode> {
     service::delete(&state, &actor, id).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Counts the hosts that a selector selects, without saving anything.
-#[utoipa::path(post, path = "/roles/preview", tag = "roles", request_body = PreviewInput,
-    responses((status = 200, body = PreviewBody), (status = 422, body = ProblemBody)))]
-pub(super) async fn preview_role(
-    State(state): State<AppState>,
-    actor: Actor,
-    JsonBody(input): JsonBody<PreviewInput>,
-) -> ApiResult<Json<PreviewBody>> {
-    let hosts = service::preview(&state.pool, &actor, &input.selector).await?;
-    let warnings = if hosts == 0 { vec!["matches_nothing"] } else { vec![] };
-    Ok(Json(PreviewBody { hosts, warnings }))
 }
 
 /// Lists who holds which custom role.

@@ -11,6 +11,7 @@
 
 mod http;
 mod model;
+mod preview_http;
 mod service;
 mod store;
 
@@ -46,7 +47,8 @@ pub(crate) fn slice(declared: &DeclaredPermissions) -> Slice {
         .operation(read, routes!(http::get_role))
         .operation(change, routes!(http::change_role).layer(catalogue()))
         .operation(change, routes!(http::delete_role))
-        .operation(read, routes!(http::preview_role))
+        .operation(read, routes!(preview_http::preview_role))
+        .operation(read, routes!(preview_http::preview_changed_role))
         .operation(read, routes!(http::list_role_assignments))
         .operation(change, routes!(http::create_role_assignment))
         .operation(change, routes!(http::delete_role_assignment))

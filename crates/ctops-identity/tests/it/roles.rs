@@ -154,6 +154,14 @@ async fn selectors_decide_by_host_groups_and_are_previewed_and_explained() {
     assert_eq!(nothing, json!({"hosts": 0, "warnings": ["matches_nothing"]}));
     let selector = json!([only(both, false), only(first, true)]);
     let role = create(&app, &admin, a_role("Second only", &["things.read"], &selector)).await;
+    let of_role = async |id: Uuid, body: Value| {
+        app.send(post(&format!("/roles/{id}/preview"), body).with(&admin)).await
+    };
+    assert_eq!(of_role(role, json!({})).await.body, json!({"hosts": 1, "warnings": []}), "its own selector");
+    let wider = json!({"selector": [only(both, false)]});
+    assert_eq!(of_role(role, wider).await.body["hosts"], 2, "before it is saved");
+    assert_eq!(of_role(role, json!({})).await.body["hosts"], 1, "nothing was saved");
+    assert_eq!(of_role(new_id(), json!({})).await.refusal(), (404, "not_found"));
     assert_eq!(assign(&app, &admin, role, ("user_id", bob)).await.0, 201);
     let explain = async |host: Uuid| {
         let path = format!("/permissions/explain?user={bob}&permission=things.read&resource={host}");

@@ -1,7 +1,8 @@
 //! Routes of the policy for outgoing connections.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use ctops_slice::http::ProblemBody;
 use ctops_slice::{Actor, ApiResult, AppState, JsonBody};
 use serde::{Deserialize, Serialize};
@@ -61,4 +62,34 @@ pub(super) async fn put_egress_policy(
     let entry = |body: TargetBody| Entry { target: body.target, note: body.note };
     let wanted = Wanted { mode: body.mode, targets: body.targets.into_iter().map(entry).collect() };
     Ok(Json(service::replace(&state, &actor, wanted).await?.into()))
+}
+
+/// Opens one more internal target, and leaves the others as they are.
+#[utoipa::path(post, path = "/settings/egress/targets", tag = "settings", request_body = TargetBody, responses(
+    (status = 200, body = PolicyBody),
+    (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "limit_reached"),
+    (status = 422, body = ProblemBody, content_type = "application/problem+json"),
+))]
+pub(super) async fn add_egress_target(
+    State(state): State<AppState>,
+    actor: Actor,
+    JsonBody(body): JsonBody<TargetBody>,
+) -> ApiResult<Json<PolicyBody>> {
+    let entry = Entry { target: body.target, note: body.note };
+    Ok(Json(service::add(&state, &actor, entry).await?.into()))
+}
+
+/// Closes one internal target.
+#[utoipa::path(delete, path = "/settings/egress/targets/{target}", tag = "settings",
+    params(("target" = String, Path, description = "as it is listed, percent-encoded")), responses(
+    (status = 204),
+    (status = 404, body = ProblemBody, content_type = "application/problem+json"),
+))]
+pub(super) async fn remove_egress_target(
+    State(state): State<AppState>,
+    actor: Actor,
+    Path(target): Path<String>,
+) -> ApiResult<StatusCode> {
+    service::remove(&state, &actor, &target).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

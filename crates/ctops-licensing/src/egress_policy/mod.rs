@@ -32,4 +32,6 @@ pub fn slice() -> Slice {
         .permissions(&[&EGRESS_READ, &EGRESS_MANAGE])
         .operation(Access::Needs(&EGRESS_READ), routes!(http::get_egress_policy))
         .operation(Access::Needs(&EGRESS_MANAGE), routes!(http::put_egress_policy))
+        .operation(Access::Needs(&EGRESS_MANAGE), routes!(http::add_egress_target))
+        .operation(Access::Needs(&EGRESS_MANAGE), routes!(http::remove_egress_target))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ctops_base::{FieldProblem, Problem};
+use ctops_base::{FieldProblem, Problem, ProblemKind};
 use ctops_egress::{Mode, Target};
 use ctops_pg::Pool;
 use ctops_slice::audit::{self, AuditEvent};
@@ -36,13 +36,55 @@ pub(super) async fn find(pool: &Pool, actor: &Actor) -> Result<Wanted, Problem> 
 }
 
 pub(super) async fn replace(state: &AppState, actor: &Actor, wanted: Wanted) -> Result<Wanted, Problem> {
+    let wanted = check(wanted)?;
+    change(state, actor, |_| Ok(wanted)).await
+}
+
+/// Adds one entry; one that is there already keeps its note unless another is given.
+pub(super) async fn add(state: &AppState, actor: &Actor, entry: Entry) -> Result<Wanted, Problem> {
+    let (target, note) = check_entry("", &entry).map_err(Problem::invalid)?;
+    change(state, actor, |mut policy| {
+        let full = policy.targets.len() >= MAX_TARGETS;
+        match policy.targets.iter_mut().find(|known| known.target == target) {
+            Some(_) if note.is_empty() => {}
+            Some(known) => known.note = note,
+            None if full => {
+                let detail = format!("an organisation has at most {MAX_TARGETS} internal targets");
+                return Err(Problem::new(ProblemKind::Conflict, "limit_reached", detail));
+            }
+            None => policy.targets.push(Entry { target, note }),
+        }
+        policy.targets.sort_by(|a, b| a.target.cmp(&b.target));
+        Ok(policy)
+    })
+    .await
+}
+
+/// Removes one entry.
+pub(super) async fn remove(state: &AppState, actor: &Actor, target: &str) -> Result<(), Problem> {
+    change(state, actor, |mut policy| {
+        let before = policy.targets.len();
+        policy.targets.retain(|entry| entry.target != target);
+        if policy.targets.len() == before { Err(Problem::not_found("internal target")) } else { Ok(policy) }
+    })
+    .await
+    .map(drop)
+}
+
+/// Changes the policy as it is now; others that change it wait.
+async fn change(
+    state: &AppState,
+    actor: &Actor,
+    work: impl FnOnce(Wanted) -> Result<Wanted, Problem>,
+) -> Result<Wanted, Problem> {
     let grant = actor.grant(&EGRESS_MANAGE)?;
-    let (wanted, now) = (check(wanted)?, state.clock.now());
-    let before = store::find(&state.pool, &grant).await.map_err(Problem::internal)?;
+    let now = state.clock.now();
+    let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
+    let before = store::lock(&mut tx, &grant).await.map_err(Problem::internal)?;
+    let wanted = work(before.clone())?;
     if before == wanted {
         return Ok(wanted);
     }
-    let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
     store::replace(&mut tx, &grant, actor.user_id, &wanted, now).await.map_err(Problem::internal)?;
     let event = AuditEvent::by_actor(actor, "egress.changed", "organisation")
         .on(grant.org_id())
@@ -66,20 +108,14 @@ fn check(wanted: Wanted) -> Result<Wanted, Problem> {
     }
     let (mut seen, mut targets) = (BTreeSet::new(), Vec::new());
     for (at, entry) in wanted.targets.iter().enumerate().take(MAX_TARGETS) {
-        let note = entry.note.trim().to_owned();
-        if note.chars().count() > MAX_NOTE || note.chars().any(char::is_control) {
-            refuse(
-                format!("targets.{at}.note"),
-                "invalid",
-                format!("is one line of at most {MAX_NOTE} characters"),
-            );
-        }
-        match Target::parse(&entry.target) {
-            Err(error) => refuse(format!("targets.{at}.target"), error.code(), error.to_string()),
-            Ok(target) if seen.insert(target.to_string()) => {
-                targets.push(Entry { target: target.to_string(), note });
-            }
-            Ok(_) => refuse(format!("targets.{at}.target"), "duplicate", "is listed twice".into()),
+        match check_entry(&format!("targets.{at}."), entry) {
+            Err(found) => problems.extend(found),
+            Ok((target, note)) if seen.insert(target.clone()) => targets.push(Entry { target, note }),
+            Ok(_) => problems.push(FieldProblem {
+                path: format!("targets.{at}.target"),
+                code: "duplicate",
+                message: "is listed twice".into(),
+            }),
         }
     }
     targets.sort_by(|a, b| a.target.cmp(&b.target));
@@ -88,6 +124,26 @@ fn check(wanted: Wanted) -> Result<Wanted, Problem> {
     } else {
         Err(Problem::invalid(problems))
     }
+}
+
+/// The entry in its canonical form, or what is wrong with it.
+fn check_entry(place: &str, entry: &Entry) -> Result<(String, String), Vec<FieldProblem>> {
+    let mut problems = Vec::new();
+    let note = entry.note.trim().to_owned();
+    if note.chars().count() > MAX_NOTE || note.chars().any(char::is_control) {
+        let message = format!("is one line of at most {MAX_NOTE} characters");
+        problems.push(FieldProblem { path: format!("{place}note"), code: "invalid", message });
+    }
+    match Target::parse(&entry.target) {
+        Ok(target) if problems.is_empty() => return Ok((target.to_string(), note)),
+        Ok(_) => {}
+        Err(error) => problems.push(FieldProblem {
+            path: format!("{place}target"),
+            code: error.code(),
+            message: error.to_string(),
+        }),
+    }
+    Err(problems)
 }
 
 fn describe(policy: &Wanted) -> Value {

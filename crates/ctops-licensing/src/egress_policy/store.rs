@@ -4,21 +4,35 @@ use chrono::{DateTime, Utc};
 use ctops_egress::Mode;
 use ctops_pg::{Pool, Tx};
 use ctops_slice::Grant;
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::service::{Entry, Wanted};
 
 /// The policy of one organisation.
 pub(super) async fn find(pool: &Pool, grant: &Grant) -> Result<Wanted, sqlx::Error> {
+    read(&mut *pool.acquire().await?, grant).await
+}
+
+/// The policy of one organisation; nobody else changes it before the transaction ends.
+pub(super) async fn lock(tx: &mut Tx<'_>, grant: &Grant) -> Result<Wanted, sqlx::Error> {
+    sqlx::query("SELECT id FROM organisations WHERE id = $1 FOR NO KEY UPDATE")
+        .bind(grant.org_id())
+        .execute(&mut **tx)
+        .await?;
+    read(tx, grant).await
+}
+
+async fn read(connection: &mut PgConnection, grant: &Grant) -> Result<Wanted, sqlx::Error> {
     let mode: Option<String> = sqlx::query_scalar("SELECT mode FROM egress_settings WHERE org_id = $1")
         .bind(grant.org_id())
-        .fetch_optional(pool)
+        .fetch_optional(&mut *connection)
         .await?;
     let targets: Vec<Entry> = sqlx::query_as(
         "SELECT target, note FROM egress_targets WHERE org_id = $1 ORDER BY target COLLATE \"C\"",
     )
     .bind(grant.org_id())
-    .fetch_all(pool)
+    .fetch_all(connection)
     .await?;
     Ok(Wanted { mode: mode.unwrap_or_else(|| Mode::default().as_str().to_owned()), targets })
 }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
 use ctops_issuer::keys::SigningKey;
+use ctops_licensing::licences::KeySources;
 use ctops_licensing::{Licensing, VerifierTrust};
 use ctops_slice::{Entitlements, Tier};
 use serde_json::{Value, json};
@@ -52,6 +53,10 @@ impl Issuer {
 }
 
 fn bundle(app: &App, issued_ago: i64, revoked: &[&str]) -> String {
+    bundle_by(&SigningKey::development().unwrap(), app, issued_ago, revoked)
+}
+
+fn bundle_by(signer: &SigningKey, app: &App, issued_ago: i64, revoked: &[&str]) -> String {
     let now = app.clock.now().timestamp();
     let claims = json!({
         "iss": "licence.carrtech.dev",
@@ -60,7 +65,7 @@ fn bundle(app: &App, issued_ago: i64, revoked: &[&str]) -> String {
         "exp": now + 30 * 86_400,
         "revoked": revoked,
     });
-    SigningKey::development().unwrap().sign(&claims).unwrap()
+    signer.sign(&claims).unwrap()
 }
 
 const JOB: &str = "licences.refresh_revocations";
@@ -150,17 +155,60 @@ async fn lists_that_are_forged_old_or_moved_do_not_replace_a_good_one() {
     assert_eq!(app.state().await.0, "active", "an edited list does not count either");
 }
 
+fn production(key: &SigningKey) -> VerifierTrust {
+    VerifierTrust::choose(KeySources { file: Some(key.verifier().pem()), inline: None }, false).unwrap()
+}
+
+/// The installation of `app` after a restart with other keys: fetches the list once and says what is licensed.
+async fn after_restart_with(app: &App, trust: VerifierTrust, url: &str) -> (Tier, Option<String>) {
+    let licensing = Licensing::new(app.pool().clone(), app.clock.clone(), Arc::clone(&app.seal), trust);
+    let deps = ctops_licensing::Deps {
+        pool: app.pool().clone(),
+        clock: app.clock.clone(),
+        seal: Arc::clone(&app.seal),
+        egress: app.state.egress.clone(),
+        licensing: licensing.clone(),
+        revocation_url: Some(url.to_owned()),
+        public_url: String::new(),
+    };
+    let slices = ctops_licensing::slices(&deps);
+    let job = slices.iter().flat_map(|slice| slice.jobs()).find(|job| job.name() == JOB).unwrap();
+    job.run().await.unwrap();
+    let error = sqlx::query_scalar("SELECT last_error FROM licence_revocation_bundle").fetch_one(app.pool());
+    (licensing.of(app.org).await.unwrap().tier, error.await.unwrap())
+}
+
+/// The keys of an issuer that rotated are the old one, which stored licences were activated with, and the new one.
+///
 /// Spec: licensing 18
 #[tokio::test]
-async fn a_list_signed_with_the_key_of_a_stored_licence_counts_after_rotation() {
+async fn after_rotation_lists_of_the_old_and_the_new_key_count_and_those_of_strangers_do_not() {
     let issuer = Issuer::start().await;
-    let app = App::with(development(), Some(issuer.url.clone())).await;
-    app.licensed(json!({"jti": "mine"})).await;
-    let old = SigningKey::development().unwrap();
-    assert_ne!(old.verifier().fingerprint(), SigningKey::generate(2048).unwrap().verifier().fingerprint());
-    issuer.answers(200, &bundle(&app, 0, &["mine"]));
-    app.run(JOB).await;
-    assert_eq!(app.state().await.0, "revoked");
+    let [old, new, stranger] = [(), (), ()].map(|()| SigningKey::generate(2048).unwrap());
+    for (signer, tier, error) in [
+        (&old, Tier::Community, None),
+        (&new, Tier::Community, None),
+        (&stranger, Tier::Pro, Some("the list does not count: bad_signature".to_owned())),
+    ] {
+        let app = App::with(production(&old), None).await;
+        let key = old.sign(&app.claims(json!({"jti": "mine"}))).unwrap();
+        assert_eq!(app.activate(&key).await.0, 200);
+        issuer.answers(200, &bundle_by(signer, &app, 0, &["mine"]));
+        assert_eq!(after_restart_with(&app, production(&new), &issuer.url).await, (tier, error));
+    }
+}
+
+/// Spec: licensing 18
+#[tokio::test]
+async fn the_old_key_is_known_only_by_the_licences_that_it_signed() {
+    let issuer = Issuer::start().await;
+    let [old, new] = [(), ()].map(|()| SigningKey::generate(2048).unwrap());
+    let app = App::with(production(&new), None).await;
+    let key = new.sign(&app.claims(json!({"jti": "mine"}))).unwrap();
+    assert_eq!(app.activate(&key).await.0, 200);
+    issuer.answers(200, &bundle_by(&old, &app, 0, &["mine"]));
+    let (tier, error) = after_restart_with(&app, production(&new), &issuer.url).await;
+    assert_eq!((tier, error.as_deref()), (Tier::Pro, Some("the list does not count: bad_signature")));
 }
 
 /// Spec: licensing 17

@@ -10,18 +10,18 @@
 
 mod http;
 mod model;
-mod organisation;
 mod pages;
 mod service;
 mod store;
 
 use axum::Extension;
-use ctops_slice::settings::{AuthenticationSettings, PageInfo, SETTINGS_READ, SETTINGS_WRITE};
+use ctops_slice::settings::{
+    AuthenticationSettings, OrganisationSettings, PageInfo, SETTINGS_READ, SETTINGS_WRITE,
+};
 use ctops_slice::{Access, AppState, Slice};
 use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 
-pub use organisation::OrganisationSettings;
 pub use pages::Pages;
 pub(crate) use service::{PageFault, faults, stored_values};
 

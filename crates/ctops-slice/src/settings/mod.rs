@@ -7,6 +7,7 @@ pub mod authentication;
 pub mod document;
 pub mod environment;
 mod key;
+mod organisation;
 mod store;
 
 use ctops_base::{FieldProblem, Problem, Role};
@@ -23,6 +24,7 @@ pub use authentication::{AuthenticationSettings, RegistrationMode};
 pub use document::{Document, Effective, Source, StoredFault};
 pub use environment::{Override, Overrides};
 pub use key::{KeyKind, KeyScope, Misfit, SettingKey};
+pub use organisation::OrganisationSettings;
 
 /// See settings.
 pub static SETTINGS_READ: Permission = Permission {

@@ -14,8 +14,8 @@ interface ConflictNoticeProps {
 
 const COLUMNS: Column<Difference>[] = [
   { id: 'title', header: 'Field', card: 'title', cell: (row) => row.title },
-  { id: 'mine', header: 'Yours', cell: (row) => <bdi>{row.mine}</bdi> },
-  { id: 'theirs', header: 'Stored now', cell: (row) => <bdi>{row.theirs}</bdi> },
+  { id: 'mine', header: 'Yours', card: 'wide', cell: (row) => <bdi>{row.mine}</bdi> },
+  { id: 'theirs', header: 'Stored now', card: 'wide', cell: (row) => <bdi>{row.theirs}</bdi> },
 ];
 
 /** Somebody else saved first: both versions, and whose counts. */

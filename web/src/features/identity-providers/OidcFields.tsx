@@ -1,4 +1,4 @@
-import { Checkbox, Fieldset, PasswordInput, Textarea, TextInput } from '@mantine/core';
+import { Checkbox, Fieldset, PasswordInput, Stack, Textarea, TextInput } from '@mantine/core';
 import type { UseFormReturnType } from '@mantine/form';
 import type { IdentityProvider } from '@/api/identityProviders';
 import type { ProviderForm } from './form';
@@ -32,36 +32,40 @@ export function OidcFields({ form, stored }: OidcFieldsProps) {
         {...form.getInputProps('clientSecret')}
       />
       <Fieldset legend="What it says of people">
-        <Textarea
-          label="Scopes"
-          description="Beside openid, one per line."
-          rows={2}
-          {...form.getInputProps('scopes')}
-        />
-        <TextInput label="Claim with the email address" {...form.getInputProps('emailClaim')} />
-        <TextInput label="Claim with the full name" {...form.getInputProps('nameClaim')} />
-        <TextInput
-          label="Claim with the groups"
-          description="Dots lead into objects, as in realm_access.roles."
-          {...form.getInputProps('groupsClaim')}
-        />
+        <Stack gap="sm">
+          <Textarea
+            label="Scopes"
+            description="Beside openid, one per line."
+            rows={2}
+            {...form.getInputProps('scopes')}
+          />
+          <TextInput label="Claim with the email address" {...form.getInputProps('emailClaim')} />
+          <TextInput label="Claim with the full name" {...form.getInputProps('nameClaim')} />
+          <TextInput
+            label="Claim with the groups"
+            description="Dots lead into objects, as in realm_access.roles."
+            {...form.getInputProps('groupsClaim')}
+          />
+        </Stack>
       </Fieldset>
       <Fieldset legend="Connection">
-        <Checkbox
-          label="The secret goes into the body, not into the header"
-          {...form.getInputProps('secretInBody', { type: 'checkbox' })}
-        />
-        <Textarea
-          label="Certificate authority"
-          description="PEM. Empty: the authorities of the system."
-          rows={2}
-          {...form.getInputProps('authority')}
-        />
-        <Checkbox
-          label="It has no discovery document: enter its addresses"
-          {...form.getInputProps('ownEndpoints', { type: 'checkbox' })}
-        />
-        {form.values.ownEndpoints && <Addresses form={form} />}
+        <Stack gap="sm">
+          <Checkbox
+            label="The secret goes into the body, not into the header"
+            {...form.getInputProps('secretInBody', { type: 'checkbox' })}
+          />
+          <Textarea
+            label="Certificate authority"
+            description="PEM. Empty: the authorities of the system."
+            rows={2}
+            {...form.getInputProps('authority')}
+          />
+          <Checkbox
+            label="It has no discovery document: enter its addresses"
+            {...form.getInputProps('ownEndpoints', { type: 'checkbox' })}
+          />
+          {form.values.ownEndpoints && <Addresses form={form} />}
+        </Stack>
       </Fieldset>
     </>
   );

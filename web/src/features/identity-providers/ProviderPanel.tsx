@@ -1,4 +1,4 @@
-import { Anchor, Button, Group, Stack, Text } from '@mantine/core';
+import { Anchor, Button, Group, Stack } from '@mantine/core';
 import { API_BASE } from '@/api/client';
 import type { IdentityProvider, ProviderCertificate, ProviderTest } from '@/api/identityProviders';
 import { TargetOffer } from '@/features/internal-targets';
@@ -116,13 +116,13 @@ function samlFacts({ saml }: IdentityProvider): Field[] {
 function Certificate({ certificate }: { certificate: ProviderCertificate }) {
   const ended = Date.parse(certificate.not_after) <= Date.now();
   return (
-    <Text size="sm" component="span">
+    <span>
       <bdi>{certificate.subject}</bdi>, {ended ? 'ended' : 'ends'}{' '}
       <TimeAgo at={certificate.not_after} kind="any" />{' '}
       {certificate.ends_soon && (
         <StatusBadge tone={ended ? 'bad' : 'warn'} label="Upload new metadata" />
       )}
-    </Text>
+    </span>
   );
 }
 

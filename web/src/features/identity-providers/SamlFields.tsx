@@ -1,4 +1,4 @@
-import { Checkbox, Fieldset, FileInput, Textarea, TextInput } from '@mantine/core';
+import { Checkbox, Fieldset, FileInput, Stack, Textarea, TextInput } from '@mantine/core';
 import type { UseFormReturnType } from '@mantine/form';
 import type { IdentityProvider } from '@/api/identityProviders';
 import type { ProviderForm } from './form';
@@ -31,17 +31,22 @@ export function SamlFields({ form, stored }: SamlFieldsProps) {
         {...form.getInputProps('metadata')}
       />
       <Fieldset legend="What it says of people">
-        <TextInput
-          label="Attribute with a lasting id"
-          description="Empty: the NameID."
-          {...form.getInputProps('subjectAttribute')}
-        />
-        <TextInput
-          label="Attribute with the email address"
-          {...form.getInputProps('emailAttribute')}
-        />
-        <TextInput label="Attribute with the full name" {...form.getInputProps('nameAttribute')} />
-        <TextInput label="Attribute with the groups" {...form.getInputProps('groupsAttribute')} />
+        <Stack gap="sm">
+          <TextInput
+            label="Attribute with a lasting id"
+            description="Empty: the NameID."
+            {...form.getInputProps('subjectAttribute')}
+          />
+          <TextInput
+            label="Attribute with the email address"
+            {...form.getInputProps('emailAttribute')}
+          />
+          <TextInput
+            label="Attribute with the full name"
+            {...form.getInputProps('nameAttribute')}
+          />
+          <TextInput label="Attribute with the groups" {...form.getInputProps('groupsAttribute')} />
+        </Stack>
       </Fieldset>
       <Textarea
         label="Contexts that mean a second factor"

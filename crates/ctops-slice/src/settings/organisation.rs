@@ -1,8 +1,9 @@
 //! The page `organisation`: how dates are written, and what people read before they sign in.
 
 use ctops_base::FieldProblem;
-use ctops_slice::settings::{KeyKind, Section, SettingKey, SettingsPage};
 use serde::{Deserialize, Serialize};
+
+use super::{KeyKind, Section, SettingKey, SettingsPage};
 
 /// Habits of an organisation. Its name belongs to the record of the organisation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,7 +17,7 @@ pub struct OrganisationSettings {
     pub date_format: String,
     /// First day of the week.
     pub week_start: String,
-    /// Markdown.
+    /// What people read before they sign in; shown as it is written, never as markup.
     pub legal_notice: String,
 }
 
@@ -62,7 +63,7 @@ impl SettingsPage for OrganisationSettings {
                 "legal_notice",
                 "Legal notice",
                 KeyKind::LongText { most: 10_000 },
-                "Text about who may use this system, in Markdown.",
+                "Who may use this system. People read it before they sign in, as it is written here. With several organisations the text of the first one is shown.",
             ),
         ];
         KEYS
