@@ -1,15 +1,12 @@
 import { screen, waitFor, within } from '@testing-library/react';
 import type { UserEvent } from '@testing-library/user-event';
 import { describe, expect, it } from 'vitest';
-import type { CustomRole, PermissionInfo, PermissionReason, RoleAssignment } from '@/api/access';
+import type { CustomRole, PermissionInfo, RoleAssignment } from '@/api/access';
 import type { Features } from '@/api/features';
 import type { Permission } from '@/api/schema';
-import { ago, aHostDetail, aMe, ORG_ADMIN, pageOf, READ_ONLY } from '@/testing/fixtures';
+import { ago, aMe, ORG_ADMIN, pageOf, READ_ONLY } from '@/testing/fixtures';
 import { type Answers, Refusal } from '@/testing/mockApi';
 import { renderApp, tableRows } from '@/testing/renderApp';
-import { difference, groupsOf, permissionsOf } from './catalogue';
-import { hostsText } from './ImpactDialog';
-import { reasonText, selectorText } from './words';
 
 const MANAGER: Permission[] = [
   ...ORG_ADMIN,
@@ -316,93 +313,5 @@ describe('assignments', () => {
     const dialog = within(await screen.findByRole('dialog'));
     await user.click(dialog.getByRole('button', { name: 'Delete' }));
     expect(await dialog.findByText(/take it away first/)).toBeVisible();
-  });
-});
-
-describe('why', () => {
-  it('Spec: users-teams-rbac 19: the_host_page_says_why_somebody_sees_it', async () => {
-    const reason: PermissionReason = {
-      kind: 'built_in',
-      role: 'engineer',
-      whole_organisation: false,
-      reaches: true,
-      matching_groups: ['Web'],
-    };
-    const { api, user } = open('/hosts/h1?tab=access', {
-      'GET /hosts/{id}': aHostDetail(),
-      'GET /hosts/{id}/groups': { items: [] },
-      'GET /users': pageOf([
-        {
-          id: 'u2',
-          name: 'Bob Reed',
-          email: 'bob@example.net',
-          email_verified: true,
-          state: 'active',
-          roles: ['engineer'],
-          displayed_role: 'engineer',
-          roles_from: 'people',
-          has_password: true,
-          joined_at: ago(9),
-          last_seen_at: null,
-          invited_by: null,
-          teams: [],
-        },
-      ]),
-      'GET /permissions/explain': { allowed: true, reasons: [reason] },
-    });
-    await user.click(await screen.findByRole('combobox', { name: 'Person' }));
-    await user.click(await screen.findByRole('option', { name: /Bob Reed/ }));
-    expect(await screen.findByText('Allowed')).toBeVisible();
-    expect(screen.getByRole('list', { name: 'Reasons' })).toHaveTextContent(
-      'The role Engineer allows it, because the host is in Web.',
-    );
-    const query = api.to('GET /permissions/explain')[0]?.query;
-    expect(Object.fromEntries(query ?? [])).toEqual({
-      user: 'u2',
-      permission: 'hosts.read',
-      resource: 'h1',
-    });
-  });
-
-  it('who_may_not_explain_access_sees_no_panel', async () => {
-    open('/hosts/h1?tab=access', {
-      'GET /me': aMe([...READ_ONLY, 'host_groups.read']),
-      'GET /hosts/{id}': aHostDetail(),
-      'GET /hosts/{id}/groups': { items: [] },
-    });
-    expect(await screen.findByText('In no group')).toBeVisible();
-    expect(screen.queryByRole('combobox', { name: 'Person' })).toBeNull();
-  });
-
-  it('Spec: users-teams-rbac 19: reasons_are_said_in_words', () => {
-    const reason = (more: Partial<PermissionReason>): PermissionReason => ({
-      kind: 'custom',
-      role: 'Auditor',
-      whole_organisation: false,
-      reaches: true,
-      matching_groups: [],
-      ...more,
-    });
-    expect(reasonText(reason({ whole_organisation: true }), true)).toBe(
-      'The custom role Auditor allows it on every host.',
-    );
-    expect(reasonText(reason({ reaches: false }), true)).toMatch(/not on this host/);
-    expect(reasonText(reason({}), true)).toMatch(/its conditions select this host/);
-    expect(reasonText(reason({}), false)).toMatch(/on some hosts/);
-  });
-});
-
-describe('catalogue', () => {
-  it('holds_only_what_a_custom_role_may_hold', () => {
-    expect(groupsOf(CATALOGUE, '').map((group) => group.label)).toEqual(['Audit', 'Hosts']);
-    expect(groupsOf(CATALOGUE, 'SEE log').flatMap((group) => group.permissions)).toHaveLength(1);
-    expect(permissionsOf(CATALOGUE, 'org_admin')).not.toContain('mfa.reset');
-  });
-
-  it('differences_and_counts_are_said', () => {
-    expect(difference(['a', 'b'], ['b', 'c'])).toEqual({ added: ['c'], removed: ['a'] });
-    expect(hostsText(3, 3)).toBe('Reaches 3 hosts.');
-    expect(hostsText(3, 1)).toBe('Reaches 1 host instead of 3 hosts.');
-    expect(selectorText([])).toBe('All hosts');
   });
 });
