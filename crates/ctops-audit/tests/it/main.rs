@@ -4,6 +4,7 @@
 
 mod chain;
 mod exports;
+mod forward_tls;
 mod forwarders;
 mod plans;
 mod recording;
