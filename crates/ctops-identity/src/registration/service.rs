@@ -64,7 +64,7 @@ pub(super) async fn register(
     throttle::hit(&state.pool, &REGISTRATIONS_OF_ADDRESS, applicant.email.as_str(), now).await?;
     let password_hash = passwords.turn().await?.hash(request.password.clone()).await?;
     let waiting = waiting(applicant, organisation, password_hash);
-    keep(state, ip, waiting, request.redirect.as_deref(), now).await?;
+    keep(state, ip, &waiting, request.redirect.as_deref(), now).await?;
     sleep_until(answer_at).await;
     Ok(())
 }
@@ -86,7 +86,7 @@ fn waiting(applicant: Applicant, organisation: &OpenOrganisation, password_hash:
 async fn keep(
     state: &AppState,
     ip: IpAddr,
-    waiting: Waiting,
+    waiting: &Waiting,
     redirect: Option<&str>,
     now: DateTime<Utc>,
 ) -> Result<(), Problem> {
@@ -94,13 +94,13 @@ async fn keep(
     let must_verify = state.installation.require_email_verification;
     if must_verify {
         // Kept for known addresses as well, so that signing in with what was typed is answered alike.
-        store::insert(&mut tx, &waiting, (now, now + LIFE)).await.map_err(Problem::internal)?;
+        store::insert(&mut tx, waiting, (now, now + LIFE)).await.map_err(Problem::internal)?;
     }
     let taken = store::is_taken(&mut tx, &waiting.email).await.map_err(Problem::internal)?;
     let made = match (taken, must_verify) {
         (true, _) => None,
         (false, true) => Some(AddressOf::Registration(waiting.id)),
-        (false, false) => make_account(&mut tx, &waiting, false, now).await?.map(AddressOf::Account),
+        (false, false) => make_account(&mut tx, waiting, false, now).await?.map(AddressOf::Account),
     };
     match made {
         Some(of) => {
@@ -113,7 +113,7 @@ async fn keep(
             };
             verification::send(&mut tx, state, &link, now).await?;
         }
-        None => tell_owner(&mut tx, state, &waiting, now).await?,
+        None => tell_owner(&mut tx, state, waiting, now).await?,
     }
     let event = AuditEvent::by(By::Anonymous, Some(waiting.org_id), "user.registration_requested", "user")
         .summary("somebody asked for an account")
