@@ -44,6 +44,8 @@ const provider = new Provider(`https://${host}:${port}`, {
       redirect_uris: client.redirects,
       post_logout_redirect_uris: client.logouts,
       id_token_signed_response_alg: client.alg,
+      // As Keycloak and Okta do for everybody: tokens say when credentials were given.
+      require_auth_time: true,
     },
   ],
   jwks: { keys },
