@@ -23,6 +23,7 @@ export function stopsInside(
     stop('host', hostPath, hostname),
     stop('host-storage', `${hostPath}?tab=storage`, hostname),
     stop('host-network', `${hostPath}?tab=network`, hostname),
+    stop('host-access', `${hostPath}?tab=access`, hostname),
     stop('host-activity', `${hostPath}?tab=activity`, hostname),
     stop('host-groups', '/host-groups', 'Host groups'),
     stop('host-group', group.path, group.name),

@@ -15,7 +15,7 @@ interface EventTableProps {
 
 /** The name of an action, which may break after its parts only. */
 function ActionName({ action }: { action: string }) {
-  const [first, ...rest] = action.split(/(?<=[._])/);
+  const [first, ...rest] = action.split(/(?<=\.)/);
   return (
     <code className={classes.action}>
       {first}
