@@ -75,10 +75,14 @@ function loginHref(returnTo: string): string {
 /** Guard of the sign-in page: set-up comes first, and who is signed in already goes on. */
 export async function requireSignedOut(
   client: QueryClient,
-  search: { session?: 'expired'; redirect?: string },
+  search: { session?: 'expired'; redirect?: string; sso_error?: string },
 ): Promise<void> {
   if ((await readMethods(client)).setup_required) {
     throw redirect({ href: '/setup' });
+  }
+  // Somebody whose confirmation failed at their provider is signed in still, and is told so here.
+  if (search.sso_error !== undefined) {
+    return;
   }
   // The notice "expired" means that the session was just refused: asking again could only loop.
   if (search.session !== 'expired' && hadSession() && (await readMe(client))) {

@@ -72,6 +72,16 @@ describe('sign-in with a directory', () => {
     expect(away).toHaveAttribute('href', expect.stringContaining('/api/v1/auth/saml/p1/start'));
   });
 
+  it('Spec: auth 17: a_confirmation_that_failed_is_told_although_the_session_goes_on', async () => {
+    localStorage.setItem('ctops-signed-in', '1');
+    const { address } = renderApp('/login?sso_error=sso_failed', {
+      'GET /me': aMe(),
+      'GET /auth/methods': methods(),
+    });
+    expect(await screen.findByText(/gave no usable answer/)).toBeVisible();
+    expect(address()).toContain('/login');
+  });
+
   it('without_a_directory_nothing_is_offered', async () => {
     renderApp('/login', signedOut());
     await screen.findByRole('button', { name: 'Sign in' });
