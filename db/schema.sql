@@ -123,6 +123,21 @@ CREATE TABLE public.activation_tokens (
     created_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE public.address_links (
+    id uuid NOT NULL,
+    org_id uuid NOT NULL,
+    user_id uuid,
+    registration_id uuid,
+    email text NOT NULL,
+    token_hash bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    CONSTRAINT address_links_check CHECK ((num_nonnulls(user_id, registration_id) = 1)),
+    CONSTRAINT address_links_email_check CHECK (((char_length(email) >= 3) AND (char_length(email) <= 254))),
+    CONSTRAINT address_links_token_hash_check CHECK ((octet_length(token_hash) = 32))
+);
+
 CREATE TABLE public.agent_certificates (
     serial text NOT NULL,
     agent_id text NOT NULL,
@@ -1819,6 +1834,20 @@ CREATE TABLE public.recovery_codes (
 
 COMMENT ON COLUMN public.recovery_codes.hash_sealed IS 'SHA-256 of the code, sealed with the install key: a code has 50 bits, too few for a bare hash';
 
+CREATE TABLE public.registrations (
+    id uuid NOT NULL,
+    org_id uuid NOT NULL,
+    email text NOT NULL,
+    name text NOT NULL,
+    password_hash text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT registrations_email_check CHECK (((char_length(email) >= 3) AND (char_length(email) <= 254))),
+    CONSTRAINT registrations_name_check CHECK (((char_length(name) >= 2) AND (char_length(name) <= 100)))
+);
+
+COMMENT ON COLUMN public.registrations.email IS 'Folded. The row is also there when an account has the address, so that answers are the same';
+
 CREATE TABLE public.revoked_certificates (
     serial text NOT NULL,
     reason text NOT NULL,
@@ -2266,6 +2295,12 @@ ALTER TABLE ONLY public.metric_samples ATTACH PARTITION public.metric_samples_de
 ALTER TABLE ONLY public.activation_tokens
     ADD CONSTRAINT activation_tokens_pkey PRIMARY KEY (nonce);
 
+ALTER TABLE ONLY public.address_links
+    ADD CONSTRAINT address_links_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.address_links
+    ADD CONSTRAINT address_links_token_hash_key UNIQUE (token_hash);
+
 ALTER TABLE ONLY public.agent_certificates
     ADD CONSTRAINT agent_certificates_pkey PRIMARY KEY (serial);
 
@@ -2584,6 +2619,9 @@ ALTER TABLE ONLY public.pending_sign_ins
 ALTER TABLE ONLY public.recovery_codes
     ADD CONSTRAINT recovery_codes_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.registrations
+    ADD CONSTRAINT registrations_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.revoked_certificates
     ADD CONSTRAINT revoked_certificates_pkey PRIMARY KEY (serial);
 
@@ -2679,6 +2717,12 @@ ALTER TABLE ONLY public.users
 
 CREATE INDEX activation_tokens_org_idx ON public.activation_tokens USING btree (org_id, created_at DESC);
 
+CREATE INDEX address_links_expires_idx ON public.address_links USING btree (expires_at);
+
+CREATE INDEX address_links_registration_idx ON public.address_links USING btree (registration_id);
+
+CREATE INDEX address_links_user_idx ON public.address_links USING btree (user_id);
+
 CREATE INDEX agent_certificates_agent_idx ON public.agent_certificates USING btree (agent_id, not_after);
 
 CREATE INDEX agent_enrolment_tokens_org_idx ON public.agent_enrolment_tokens USING btree (org_id, created_at DESC, id);
@@ -2769,6 +2813,8 @@ CREATE UNIQUE INDEX host_groups_name_key ON public.host_groups USING btree (org_
 
 CREATE INDEX host_vitals_name_idx ON public.host_vitals USING btree (org_id, name_key, host_id);
 
+CREATE INDEX hosts_deleted_idx ON public.hosts USING btree (org_id, deleted_at) WHERE (deleted_at IS NOT NULL);
+
 CREATE UNIQUE INDEX hosts_hostname_key ON public.hosts USING btree (org_id, lower(hostname)) WHERE (deleted_at IS NULL);
 
 CREATE INDEX hosts_identity_ips_idx ON public.hosts USING gin (identity_ips) WHERE (deleted_at IS NULL);
@@ -2812,6 +2858,10 @@ CREATE INDEX pending_sign_ins_expires_idx ON public.pending_sign_ins USING btree
 CREATE INDEX pending_sign_ins_user_idx ON public.pending_sign_ins USING btree (user_id);
 
 CREATE INDEX recovery_codes_user_idx ON public.recovery_codes USING btree (user_id) WHERE (used_at IS NULL);
+
+CREATE INDEX registrations_email_idx ON public.registrations USING btree (email, created_at DESC);
+
+CREATE INDEX registrations_expires_idx ON public.registrations USING btree (expires_at);
 
 CREATE INDEX role_assignments_team_idx ON public.role_assignments USING btree (team_id) WHERE (team_id IS NOT NULL);
 
@@ -2916,6 +2966,15 @@ ALTER TABLE ONLY public.activation_tokens
 
 ALTER TABLE ONLY public.activation_tokens
     ADD CONSTRAINT activation_tokens_org_id_fkey FOREIGN KEY (org_id) REFERENCES public.organisations(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.address_links
+    ADD CONSTRAINT address_links_org_id_fkey FOREIGN KEY (org_id) REFERENCES public.organisations(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.address_links
+    ADD CONSTRAINT address_links_registration_id_fkey FOREIGN KEY (registration_id) REFERENCES public.registrations(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.address_links
+    ADD CONSTRAINT address_links_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.agent_certificates
     ADD CONSTRAINT agent_certificates_agent_id_fkey FOREIGN KEY (agent_id) REFERENCES public.agents(id) ON DELETE CASCADE;
@@ -3165,6 +3224,9 @@ ALTER TABLE ONLY public.pending_sign_ins
 
 ALTER TABLE ONLY public.recovery_codes
     ADD CONSTRAINT recovery_codes_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.registrations
+    ADD CONSTRAINT registrations_org_id_fkey FOREIGN KEY (org_id) REFERENCES public.organisations(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.role_assignments
     ADD CONSTRAINT role_assignments_assigned_by_fkey FOREIGN KEY (assigned_by) REFERENCES public.users(id) ON DELETE SET NULL;
