@@ -14,14 +14,17 @@ export interface Outcome {
   stderr: string;
 }
 
-/** Runs a program to its end. */
+/** Runs a program to its end, with nothing on its standard input. */
 export function run(
   program: string,
   args: readonly string[],
-  more: { env?: Record<string, string>; input?: string } = {},
+  more: { env?: Record<string, string> } = {},
 ): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { env: { ...process.env, ...more.env } });
+    const child = spawn(program, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...more.env },
+    });
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -32,7 +35,6 @@ export function run(
     });
     child.on('error', reject);
     child.on('close', (code) => resolve({ code, stdout, stderr }));
-    child.stdin.end(more.input ?? '');
   });
 }
 
