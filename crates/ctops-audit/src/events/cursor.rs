@@ -6,6 +6,8 @@ use chrono::{DateTime, Utc};
 use ctops_base::{FieldProblem, Problem, ProblemKind};
 use uuid::Uuid;
 
+use super::filter::is_plausible;
+
 /// An event's place in the order newest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cursor {
@@ -27,7 +29,7 @@ impl Cursor {
         let (at, id) = bytes.split_at(8);
         let micros = i64::from_be_bytes(at.try_into().map_err(|_| bad())?);
         Ok(Self {
-            at: DateTime::from_timestamp_micros(micros).ok_or_else(bad)?,
+            at: DateTime::from_timestamp_micros(micros).filter(|at| is_plausible(*at)).ok_or_else(bad)?,
             id: Uuid::from_slice(id).map_err(|_| bad())?,
         })
     }

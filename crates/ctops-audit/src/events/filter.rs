@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use ctops_base::{FieldProblem, Problem};
 use ctops_slice::audit::Outcome;
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,7 @@ impl Window {
     /// reaches.
     ///
     /// # Errors
-    /// `validation_failed` when it ends before it begins or has more than 400 days.
+    /// `validation_failed` when it ends before it begins, has more than 400 days or lies outside the years 1 to 9999.
     pub(crate) fn checked(
         from: Option<DateTime<Utc>>,
         to: Option<DateTime<Utc>>,
@@ -38,6 +38,11 @@ impl Window {
         let most = TimeDelta::days(MAX_DAYS);
         // Events of this very moment belong to "up to now".
         let to = to.unwrap_or(now + TimeDelta::seconds(1));
+        for (path, moment) in [("from", from), ("to", Some(to))] {
+            if moment.is_some_and(|moment| !is_plausible(moment)) {
+                return Err(Problem::invalid_field(path, "out_of_range", "must be in the years 1 to 9999"));
+            }
+        }
         let from = from.unwrap_or(to - most);
         if to < from {
             return Err(Problem::invalid_field("to", "before_from", "must not be before from"));
@@ -48,6 +53,11 @@ impl Window {
         }
         Ok(Self { from, to })
     }
+}
+
+/// Whether a moment is in the years of RFC 3339. The library and PostgreSQL each end elsewhere, and there is nothing to find.
+pub(super) fn is_plausible(moment: DateTime<Utc>) -> bool {
+    (1..=9999).contains(&moment.year())
 }
 
 /// A filter as clients write it. All parts may be combined.
