@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use ctops_identity::passwords::Secret;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::support::{Answer, App, EMAIL, PASSWORD};
+use crate::support::{Answer, App, EMAIL, PASSWORD, get, post};
 
 /// Everything the caller sees, without what is random in every answer.
 fn visible(mut answer: Answer) -> (StatusCode, Vec<String>, Value) {
@@ -130,4 +130,40 @@ async fn sign_ins_to_unknown_accounts_cost_a_hash_each() {
     assert!(statuses.iter().all(|status| *status == StatusCode::UNAUTHORIZED), "{statuses:?}");
     let took = began.elapsed();
     assert!(took >= one_hash * (SIGN_INS / 2), "{SIGN_INS} in {took:?}, one hash takes {one_hash:?}");
+}
+
+/// The options of a sign-in with a passkey take no name and list no keys: they are the same whoever asks, whether anybody
+/// has a passkey or not.
+///
+/// Spec: auth 19, 23
+#[tokio::test]
+async fn options_of_a_sign_in_with_a_passkey_name_nobody() {
+    let (app, browser) = App::set_up().await;
+    let options = async |ip: &str| {
+        let answer = app.send(post("/auth/passkey/options", json!({})).from(ip)).await;
+        let (status, headers, mut body) = visible(answer);
+        assert_ne!(body["options"]["publicKey"]["challenge"].take(), Value::Null);
+        assert_ne!(body["ceremony"].take(), Value::Null);
+        (status, headers, body)
+    };
+    let before = options("192.0.2.30").await;
+    let listed = &before.2["options"]["publicKey"]["allowCredentials"];
+    assert!(listed.is_null() || listed.as_array().is_some_and(Vec::is_empty), "{listed}");
+    let me = app.send(get("/me").with(&browser)).await;
+    sqlx::query(
+        "INSERT INTO passkeys (id, user_id, credential_id, name, credential, created_at)
+         VALUES (gen_random_uuid(), $1::uuid, 'c', 'key', '{}', now())",
+    )
+    .bind(me.body["user"]["id"].as_str())
+    .execute(app.db.pool())
+    .await
+    .unwrap();
+    assert_eq!(options("192.0.2.31").await, before);
+    let named = post("/auth/passkey/options", json!({ "email": EMAIL })).from("192.0.2.32");
+    let (status, headers, mut body) = visible(app.send(named).await);
+    if status == StatusCode::OK {
+        body["options"]["publicKey"]["challenge"].take();
+        body["ceremony"].take();
+        assert_eq!((status, headers, body), before, "a name changes nothing");
+    }
 }

@@ -254,8 +254,8 @@ async fn the_trail_gets_the_request_and_a_name_of_the_session_that_is_no_key_to_
     let hash = seen["session_hash"].as_str().unwrap();
     assert_eq!(hash.len(), 32);
     assert!(!hash.contains(SESSION) && hash != SESSION_ID.simple().to_string());
-    let by_key = [("authorization", format!("Bearer {KEY}"))].map(|(name, value)| (name, value));
-    let by_key: Vec<(&str, &str)> = by_key.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let authorization = format!("Bearer {KEY}");
+    let by_key = [("authorization", authorization.as_str())];
     let seen = app.send("GET", "/who", &by_key, b"").await.json()["context"].clone();
     assert_eq!((seen["auth_method"].as_str(), seen["session_hash"].clone()), (Some("api_key"), Value::Null));
     let long = app.send("GET", "/who", &[("user-agent", &agent.replace('\u{e9}', ""))], b"").await;
