@@ -14,17 +14,14 @@ export interface Outcome {
   stderr: string;
 }
 
-/** Runs a program to its end, with nothing on its standard input. */
+/** Runs a program to its end. */
 export function run(
   program: string,
   args: readonly string[],
-  more: { env?: Record<string, string> } = {},
+  more: { env?: Record<string, string>; input?: string } = {},
 ): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...more.env },
-    });
+    const child = spawn(program, args, { env: { ...process.env, ...more.env } });
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -34,6 +31,9 @@ export function run(
       stderr += text;
     });
     child.on('error', reject);
+    // A program that reads nothing may be gone before its input is closed.
+    child.stdin.on('error', (error) => more.input !== undefined && reject(error));
+    child.stdin.end(more.input ?? '');
     child.on('close', (code) => resolve({ code, stdout, stderr }));
   });
 }
