@@ -8,4 +8,6 @@ mod openid_provider;
 mod providers;
 mod saml;
 mod saml_provider;
+mod second_factor;
+mod step_up;
 mod support;

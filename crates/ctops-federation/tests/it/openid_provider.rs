@@ -33,6 +33,8 @@ pub(crate) struct Setup {
     pub(crate) claims: Value,
     pub(crate) algorithm: &'static str,
     pub(crate) claims_at_userinfo: bool,
+    /// The token says that they gave their credentials so long ago, whatever was asked for.
+    pub(crate) seconds_ago: u32,
 }
 
 impl Default for Setup {
@@ -45,6 +47,7 @@ impl Default for Setup {
             }),
             algorithm: "RS256",
             claims_at_userinfo: false,
+            seconds_ago: 0,
         }
     }
 }
@@ -89,9 +92,14 @@ impl OpenIdProvider {
                 "id": "ct-ops", "secret": SECRET, "redirects": [redirect], "logouts": [format!("{SITE}/login")],
                 "alg": setup.algorithm, "claims_at_userinfo": setup.claims_at_userinfo,
             },
-            "account": {"sub": setup.subject, "amr": setup.amr, "claims": setup.claims},
+            "account": account(setup),
         }));
         assert_eq!(ready["ready"], true);
+    }
+
+    /// Replaces the account.
+    pub(crate) fn know(&mut self, setup: &Setup) {
+        assert_eq!(self.tell(&json!({ "account": account(setup) }))["ready"], true);
     }
 
     fn tell(&mut self, what: &Value) -> Value {
@@ -154,6 +162,11 @@ impl OpenIdProvider {
         let trust = TlsTrust::Only(&self.ca_pem);
         self.browser.https_trusting(None, Purpose::Oidc, request, trust).await.unwrap().status.as_u16()
     }
+}
+
+fn account(setup: &Setup) -> Value {
+    let Setup { subject, amr, claims, seconds_ago, .. } = setup;
+    json!({"sub": subject, "amr": amr, "claims": claims, "seconds_ago": seconds_ago})
 }
 
 impl Drop for OpenIdProvider {

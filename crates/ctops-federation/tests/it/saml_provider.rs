@@ -54,6 +54,13 @@ impl Trust {
 
     /// Sends a browser off: its cookie, and the id of the request it carries.
     pub(crate) async fn start(&self, cookie: &str, query: &str) -> (String, String) {
+        let (cookie, xml) = self.depart(cookie, query).await;
+        let id = xml.split(" ID=\"").nth(1).unwrap().split('"').next().unwrap();
+        (cookie, id.to_owned())
+    }
+
+    /// Sends a browser off: its cookie, and the request it carries.
+    pub(crate) async fn depart(&self, cookie: &str, query: &str) -> (String, String) {
         let departure = self.app.visit(cookie, &format!("/auth/saml/{}/start{query}", self.id)).await;
         let url = Url::parse(&departure.location()).unwrap();
         assert!(url.as_str().starts_with("https://idp.example.com/sso?"), "{url}");
@@ -61,8 +68,7 @@ impl Trust {
         let mut xml = String::new();
         DeflateDecoder::new(STANDARD.decode(field).unwrap().as_slice()).read_to_string(&mut xml).unwrap();
         assert!(xml.contains(&self.acs()) && xml.contains(&self.entity_id()), "{xml}");
-        let id = xml.split(" ID=\"").nth(1).unwrap().split('"').next().unwrap();
-        (departure.cookie("__Host-ctops_sso"), id.to_owned())
+        (departure.cookie("__Host-ctops_sso"), xml)
     }
 
     fn entity_id(&self) -> String {

@@ -221,6 +221,20 @@ impl App {
         self.send(cookie, "GET", "/me", None).await.expect(200)
     }
 
+    /// Changes keys of the settings page `authentication`.
+    pub(crate) async fn set_authentication(&self, document: Value) {
+        sqlx::query(
+            "INSERT INTO settings (org_id, page, version, document, updated_at) VALUES ($1, 'authentication', 1, $2, $3)
+             ON CONFLICT (org_id, page) DO UPDATE SET document = EXCLUDED.document",
+        )
+        .bind(self.org)
+        .bind(document)
+        .bind(self.clock.now())
+        .execute(self.db.pool())
+        .await
+        .unwrap();
+    }
+
     /// Codes of refused sign-ins, oldest first.
     pub(crate) async fn refusals(&self) -> Vec<(String, String)> {
         sqlx::query_as(
