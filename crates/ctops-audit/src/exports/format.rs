@@ -153,9 +153,8 @@ fn csv_line(sealed: &SealedEvent) -> String {
 }
 
 /// First characters of what spreadsheets may take for a formula; some read the full-width forms like the others.
-const FORMULA_SIGNS: [char; 13] = [
-    '=', '+', '-', '@', '\t', '\r', '\n', '|', '%', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
-];
+const FORMULA_SIGNS: [char; 13] =
+    ['=', '+', '-', '@', '\t', '\r', '\n', '|', '%', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
 
 /// A cell that no spreadsheet takes for a formula: a tab goes in front of one (audit-log 14).
 fn csv_cell(text: &str) -> String {

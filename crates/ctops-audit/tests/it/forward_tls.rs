@@ -80,16 +80,19 @@ impl Listener for SecuredPort {
     }
 }
 
+/// A request, or what came over a connection.
+type Received = (HeaderMap, Vec<u8>);
+
 /// What a receiver was sent, one entry per connection or request.
 #[derive(Clone, Default)]
-struct Inbox(Arc<Mutex<Vec<(HeaderMap, Vec<u8>)>>>);
+struct Inbox(Arc<Mutex<Vec<Received>>>);
 
 impl Inbox {
     fn put(&self, headers: HeaderMap, body: Vec<u8>) {
         self.0.lock().unwrap().push((headers, body));
     }
 
-    fn all(&self) -> Vec<(HeaderMap, Vec<u8>)> {
+    fn all(&self) -> Vec<Received> {
         self.0.lock().unwrap().clone()
     }
 }

@@ -192,6 +192,8 @@ pub(super) struct Confirmation {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     fn identity<'a>(subject: &'a str, email: Option<&'a str>, name: &'a str) -> ExternalIdentity<'a> {

@@ -10,7 +10,6 @@ use uuid::Uuid;
 use super::model::Waiting;
 use super::store::{delete_for, find, insert, is_taken, newest, open_organisations};
 
-#[expect(clippy::needless_pass_by_value, reason = "so that calls can build the document in place")]
 async fn set(db: &TestDb, org_id: Uuid, document: Value) {
     sqlx::query(
         "INSERT INTO settings (org_id, page, version, document, updated_at)

@@ -145,8 +145,9 @@ async fn somebody_deactivated_while_signing_in_is_not_signed_in_afterwards() {
     let grace = app.add_member("grace@example.com", &["engineer"]).await;
     for round in 0..3 {
         let path = format!("/users/{grace}");
+        let from = format!("203.0.113.{round}");
         let (signed_in, deactivated) = tokio::join!(
-            app.login("grace@example.com", PASSWORD, &format!("203.0.113.{round}")),
+            app.login("grace@example.com", PASSWORD, &from),
             app.send(json_call(Method::PATCH, &path, json!({ "state": "deactivated" })).with(&ada)),
         );
         assert_eq!(deactivated.status, StatusCode::OK, "{}", deactivated.body);

@@ -84,27 +84,27 @@ impl Bodies {
     /// Every object of a body that names its fields, from the outside in.
     pub(super) fn places(&self, schema: &Value) -> Vec<Place> {
         let mut places = Vec::new();
-        self.walk(schema, Vec::new(), &mut places);
+        self.walk(schema, &[], &mut places);
         places
     }
 
-    fn walk(&self, schema: &Value, way: Vec<String>, places: &mut Vec<Place>) {
+    fn walk(&self, schema: &Value, way: &[String], places: &mut Vec<Place>) {
         let schema = self.resolved(schema);
         let deeper = |name: &str| way.iter().cloned().chain([name.to_owned()]).collect::<Vec<_>>();
         if way.len() > 6 {
             return;
         }
         match kind_of(schema) {
-            "array" => self.walk(&schema["items"], deeper("[]"), places),
+            "array" => self.walk(&schema["items"], &deeper("[]"), places),
             "object" => {
                 let properties = schema["properties"].as_object().cloned().unwrap_or_default();
                 places.push(Place {
-                    way: way.clone(),
+                    way: way.to_vec(),
                     known: properties.keys().cloned().collect(),
                     closed: schema["additionalProperties"] == json!(false),
                 });
                 for (name, part) in &properties {
-                    self.walk(part, deeper(name), places);
+                    self.walk(part, &deeper(name), places);
                 }
             }
             _ => {}
