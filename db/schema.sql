@@ -1235,9 +1235,12 @@ CREATE TABLE public.hosts (
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
     deleted_at timestamp with time zone,
+    deleted_by uuid,
     CONSTRAINT hosts_display_name_check CHECK ((char_length(display_name) <= 100)),
     CONSTRAINT hosts_hostname_check CHECK (((char_length(hostname) >= 1) AND (char_length(hostname) <= 253)))
 );
+
+COMMENT ON COLUMN public.hosts.deleted_by IS 'Who deleted the host; null when it disappeared with an agent nobody approved';
 
 CREATE TABLE public.identity_providers (
     id uuid NOT NULL,
@@ -3137,6 +3140,9 @@ ALTER TABLE ONLY public.host_ssh_keys
 
 ALTER TABLE ONLY public.host_vitals
     ADD CONSTRAINT host_vitals_host_id_fkey FOREIGN KEY (host_id) REFERENCES public.hosts(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.hosts
+    ADD CONSTRAINT hosts_deleted_by_fkey FOREIGN KEY (deleted_by) REFERENCES public.users(id) ON DELETE SET NULL;
 
 ALTER TABLE ONLY public.hosts
     ADD CONSTRAINT hosts_org_id_fkey FOREIGN KEY (org_id) REFERENCES public.organisations(id) ON DELETE CASCADE;

@@ -3,6 +3,7 @@
 pub mod agents;
 pub mod bulk_delete;
 pub mod containers;
+pub mod deleted_hosts;
 pub mod enrolment;
 pub mod host_defaults;
 pub mod host_groups;
@@ -25,6 +26,7 @@ pub fn slices(deps: &agents::AgentDeps) -> Vec<Slice> {
         containers::slice(pool, clock),
         host_defaults::slice(pool),
         hosts::slice(),
+        deleted_hosts::slice(deps),
         metrics::slice(pool, clock),
         queries::slice(pool, clock),
         releases::slice(deps),

@@ -780,6 +780,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/auth/provider-logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where to go after signing out here, to sign out at the provider as well. Ask before signing out. */
+        get: operations["get_provider_logout"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/register": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks for an account. A letter says how to go on; an administrator has to approve it. */
+        post: operations["register"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/resend-verification": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends the link again to whoever knows the password of an account that waits for its verification. */
+        post: operations["resend_verification"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/auth/reset-password": {
         parameters: {
             query?: never;
@@ -859,6 +910,23 @@ export interface paths {
         get: operations["start_saml"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/verify-email": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Proves an address by the token of a link. The first proof of an account with a password signs in. */
+        post: operations["verify_email"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1252,6 +1320,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/hosts/deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists deleted hosts, the last deleted first. */
+        get: operations["list_deleted_hosts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/hosts/facets": {
         parameters: {
             query?: never;
@@ -1297,10 +1382,15 @@ export interface paths {
         get: operations["get_host"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Deletes a host: it leaves every list, its agent is revoked for good, and its tasks are cancelled. Its record is kept until
+         *     it is purged.
+         */
+        delete: operations["delete_host"];
         options?: never;
         head?: never;
-        patch?: never;
+        /** Changes what people say about a host. Its host name is the machine's own and cannot be changed here. */
+        patch: operations["change_host"];
         trace?: never;
     };
     "/hosts/{id}/checks": {
@@ -1451,6 +1541,23 @@ export interface paths {
         get: operations["list_host_packages"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hosts/{id}/purge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Removes a deleted host with its history for good. */
+        post: operations["purge_host"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1978,7 +2085,8 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /** Changes the own name. */
+        patch: operations["update_profile"];
         trace?: never;
     };
     "/me/api-keys": {
@@ -2011,6 +2119,24 @@ export interface paths {
         post?: never;
         /** Revokes an API key of the person who asks; it stops working at once. */
         delete: operations["revoke_own_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/email": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a link to a new address; the address takes effect when it is opened. The present one is told. */
+        post: operations["change_email"];
+        /** Withdraws a change of address that was not confirmed yet. */
+        delete: operations["cancel_email_change"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2257,6 +2383,23 @@ export interface paths {
         head?: never;
         /** Changes what the caller chose; what is absent stays. */
         patch: operations["update_preferences"];
+        trace?: never;
+    };
+    "/me/profile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The own account. */
+        get: operations["get_profile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/me/reauthenticate": {
@@ -2546,7 +2689,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Counts the hosts that a selector selects, without saving anything. */
+        /** Counts the hosts that the selector of a role yet to be made selects, without saving anything. */
         post: operations["preview_role"];
         delete?: never;
         options?: never;
@@ -2568,6 +2711,23 @@ export interface paths {
         post?: never;
         /** Deletes a custom role that is given to nobody. */
         delete: operations["delete_role"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/roles/{id}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Counts the hosts that a role selects, or would select with another selector, without saving anything. */
+        post: operations["preview_changed_role"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -2639,6 +2799,40 @@ export interface paths {
         put: operations["put_egress_policy"];
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/settings/egress/targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Opens one more internal target, and leaves the others as they are. */
+        post: operations["add_egress_target"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/settings/egress/targets/{target}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Closes one internal target. */
+        delete: operations["remove_egress_target"];
         options?: never;
         head?: never;
         patch?: never;
@@ -3166,6 +3360,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/users/{id}/security": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows whether a member is locked out and has a second factor. */
+        get: operations["get_user_security"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{id}/unlock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lifts the lock that failed sign-ins put on an account. */
+        post: operations["unlock_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/users/{user_id}/mfa": {
         parameters: {
             query?: never;
@@ -3650,6 +3878,8 @@ export interface components {
             delivered: boolean;
             /** @description What went wrong. */
             error?: string | null;
+            /** @description Host that needs an entry among the internal targets. */
+            needs_target?: string | null;
         };
         /** @description A legal hold. */
         AuditHold: {
@@ -3712,8 +3942,14 @@ export interface components {
         AuthMethodsBody: {
             /** @description Local accounts must verify their address before they can sign in. */
             email_verification_required: boolean;
+            /** @description What to read before signing in, plain text; empty when there is nothing to read. */
+            legal_notice: string;
             /** @description Ways to sign in, in the order to offer them. */
             methods: components["schemas"]["AuthMethodBody"][];
+            /** @description Forgotten passwords can be replaced by a link: not where identity providers alone sign people in. */
+            password_reset_offered: boolean;
+            /** @description People may ask for an account (`/auth/register`). */
+            registration_open: boolean;
             /** @description Set-up asks for the code printed in the server's log. */
             setup_code_required: boolean;
             /** @description There is no account yet; only set-up works. */
@@ -3758,6 +3994,11 @@ export interface components {
             password: string;
             /** Format: password */
             password_confirmation: string;
+        };
+        /** @description Another selector for a role. */
+        ChangedRolePreviewInput: {
+            /** @description What it would select by; its own selector when absent. */
+            selector?: components["schemas"]["RoleTerm"][] | null;
         };
         /** @description A check. */
         Check: {
@@ -4061,6 +4302,21 @@ export interface components {
             /** @description Whether the payload has more than is shown. */
             payload_truncated: boolean;
         };
+        /** @description A deleted host. */
+        DeletedHost: {
+            arch?: string | null;
+            deleted_at: components["schemas"]["Timestamp"];
+            deleted_by?: components["schemas"]["HostDeletedBy"] | null;
+            /** @description Empty when nobody gave it a name. */
+            display_name: string;
+            first_seen_at: components["schemas"]["Timestamp"];
+            hostname: string;
+            /** Format: uuid */
+            id: string;
+            os?: string | null;
+            /** @description When it is removed for good. */
+            purge_at: components["schemas"]["Timestamp"];
+        };
         /** @description One attribute. */
         DirectoryAttribute: {
             name: string;
@@ -4173,6 +4429,22 @@ export interface components {
             note?: string;
             /** @description A range, an address, a host name, or a suffix such as `.corp.example`. */
             target: string;
+        };
+        /** @description A new address. */
+        EmailChange: {
+            /**
+             * Format: password
+             * @description The password of the account. Accounts without one here need a sign-in or a confirmation within five minutes.
+             */
+            current_password?: string | null;
+            email: string;
+        };
+        /** @description How a verification ended, unless it signed somebody in. */
+        EmailVerified: {
+            /** @description The address. */
+            email: string;
+            /** @enum {string} */
+            status: "verified";
         };
         /** @description How machines that are known already may enrol again. */
         EnrolmentSettings: {
@@ -4392,6 +4664,11 @@ export interface components {
             /** @description Lower-case hex. */
             serial: string;
         };
+        /** @description What to change. */
+        HostChange: {
+            /** @description At most 100 characters; empty takes the name away. */
+            display_name: string;
+        };
         /** @description How the containers of a host are watched; null means as the organisation. */
         HostContainerSettings: {
             /** @description False to leave the containers of this host alone; true does not override the organisation's choice. */
@@ -4420,9 +4697,16 @@ export interface components {
              */
             heartbeat_interval_seconds?: number | null;
         };
+        /** @description Who deleted it. */
+        HostDeletedBy: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+        };
         /** @description A host group. */
         HostGroup: {
             created_at: components["schemas"]["Timestamp"];
+            deleted_at?: components["schemas"]["Timestamp"] | null;
             description: string;
             /** Format: uuid */
             id: string;
@@ -4602,11 +4886,18 @@ export interface components {
             /** @description Newest first, at most 100. */
             items: components["schemas"]["HostScan"][];
         };
-        /** @description A group, by name. */
+        /** @description A group or team, by name. */
         HostScopeGroup: {
             /** Format: uuid */
             id: string;
             name: string;
+        };
+        /** @description A group that a scoping team brings. */
+        HostScopeTeamGroup: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            team: components["schemas"]["HostScopeGroup"];
         };
         /** @description Data of the event `host.updated`. */
         HostUpdated: {
@@ -4721,6 +5012,8 @@ export interface components {
         };
         /** @description What a trial found. */
         IdentityProviderTest: {
+            /** @description Host that needs an entry among the internal targets. */
+            needs_target?: string | null;
             passed: boolean;
             steps: components["schemas"]["IdentityProviderTestStep"][];
         };
@@ -4965,6 +5258,8 @@ export interface components {
             certificate?: components["schemas"]["LdapServerCertificate"] | null;
             /** @description Entries found for the sample name; none without one. */
             entries?: number | null;
+            /** @description Host that needs an entry among the internal targets. */
+            needs_target?: string | null;
             /** @description Whether all steps worked. */
             ok: boolean;
             /** @description `host:port`. */
@@ -5254,7 +5549,10 @@ export interface components {
             /** @description Built-in roles held in the organisation. */
             roles: string[];
             session?: components["schemas"]["MeSession"] | null;
-            /** @description `active`; `pending` (waits for an administrator); `must_enrol` (has to enrol a second factor first). */
+            /**
+             * @description `active`; `pending` (waits for an administrator); `must_enrol` (has to enrol a second factor first);
+             *     `must_give_address` (has to enter and verify an e-mail address first).
+             */
             standing: string;
             user: components["schemas"]["MeUser"];
         };
@@ -5770,6 +6068,39 @@ export interface components {
             total: number;
         };
         /** @description The answer of a paged list. */
+        PageBody_DeletedHost: {
+            /** @description The rows of this page. */
+            items: {
+                arch?: string | null;
+                deleted_at: components["schemas"]["Timestamp"];
+                deleted_by?: components["schemas"]["HostDeletedBy"] | null;
+                /** @description Empty when nobody gave it a name. */
+                display_name: string;
+                first_seen_at: components["schemas"]["Timestamp"];
+                hostname: string;
+                /** Format: uuid */
+                id: string;
+                os?: string | null;
+                /** @description When it is removed for good. */
+                purge_at: components["schemas"]["Timestamp"];
+            }[];
+            /**
+             * Format: int32
+             * @description Which page this is, from 1.
+             */
+            page: number;
+            /**
+             * Format: int32
+             * @description Rows on a page.
+             */
+            page_size: number;
+            /**
+             * Format: int64
+             * @description Rows in the whole list.
+             */
+            total: number;
+        };
+        /** @description The answer of a paged list. */
         PageBody_EnrolmentToken: {
             /** @description The rows of this page. */
             items: {
@@ -5819,6 +6150,7 @@ export interface components {
             /** @description The rows of this page. */
             items: {
                 created_at: components["schemas"]["Timestamp"];
+                deleted_at?: components["schemas"]["Timestamp"] | null;
                 description: string;
                 /** Format: uuid */
                 id: string;
@@ -6180,6 +6512,28 @@ export interface components {
             /** @description Name of the field. */
             path: string;
         };
+        /** @description The own account. */
+        Profile: {
+            /** @description E-mail address; null when the directory or identity provider knows none, and one must be entered first. */
+            email?: string | null;
+            email_verified: boolean;
+            /** @description Whether the account has a password of its own, which a new address then needs. */
+            has_password: boolean;
+            /** @description Full name. */
+            name: string;
+            /** @description The address that takes effect when the link sent to it is opened. */
+            pending_email?: string | null;
+        };
+        /** @description What to change of the own account; what is absent stays. */
+        ProfilePatch: {
+            /** @description Full name. */
+            name?: string | null;
+        };
+        /** @description Where a browser goes on to after signing out here. */
+        ProviderLogoutBody: {
+            /** @description Local path that leads to the provider; null when the session did not come from one. */
+            url?: string | null;
+        };
         /** @description What was published. */
         PublishedAgentRelease: {
             channel: string;
@@ -6208,6 +6562,30 @@ export interface components {
         RecoveryCodesBody: {
             /** @description Ten codes of ten characters; each works once. */
             recovery_codes: string[];
+        };
+        /** @description Somebody who wants an account. What they become is decided by an administrator, so nothing here says so. */
+        Registration: {
+            /** @description Address to sign in with. */
+            email: string;
+            /** @description Full name. */
+            name: string;
+            /** Format: password */
+            password: string;
+            /**
+             * Format: password
+             * @description The same password again.
+             */
+            password_confirmation: string;
+            /** @description Local path that the link of the letter leads to. */
+            redirect?: string | null;
+        };
+        /** @description E-mail address and password of an account whose link did not arrive. */
+        ResendVerificationInput: {
+            email: string;
+            /** Format: password */
+            password: string;
+            /** @description Local path that the link leads to. */
+            redirect?: string | null;
         };
         /** @description A new password and the token of the link. */
         ResetPasswordInput: {
@@ -7062,10 +7440,19 @@ export interface components {
             /** @description Newest first, at most 200. */
             items: components["schemas"]["UserChange"][];
         };
-        /** @description The groups somebody is limited to by themselves; those of their teams come on top. */
+        /** @description What the built-in roles of somebody reach. Custom roles have selectors of their own. */
         UserHostScope: {
-            /** @description None means the whole organisation. */
+            /** @description Groups the person is limited to. */
             groups: components["schemas"]["HostScopeGroup"][];
+            /**
+             * Format: int64
+             * @description Hosts reached now.
+             */
+            host_count: number;
+            /** @description The whole organisation: there is no group, or the person is an administrator. */
+            sees_all: boolean;
+            /** @description Groups that scoping teams add. */
+            team_groups: components["schemas"]["HostScopeTeamGroup"][];
         };
         /** @description What to change of a person; what is absent stays. */
         UserPatch: {
@@ -7089,11 +7476,24 @@ export interface components {
             /** @description Roles from now on; without them those held before. */
             roles?: string[] | null;
         };
+        /** @description How a member stands with signing in. */
+        UserSecurity: {
+            /** @description Whether an authenticator app is enrolled. */
+            authenticator_app: boolean;
+            locked_until?: components["schemas"]["Timestamp"] | null;
+            /** Format: int64 */
+            passkeys: number;
+        };
         /** @description A team by name. */
         UserTeam: {
             /** Format: uuid */
             id: string;
             name: string;
+        };
+        /** @description The token of a link. */
+        VerifyEmailInput: {
+            /** @description What stands behind the hash sign of the link. */
+            token: string;
         };
         /** @description What to verify. */
         VerifyInput: {
@@ -9264,6 +9664,150 @@ export interface operations {
             };
         };
     };
+    get_provider_logout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProviderLogoutBody"];
+                };
+            };
+        };
+    };
+    register: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Registration"];
+            };
+        };
+        responses: {
+            /** @description a letter is on its way, whether or not there is such an account */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description untrusted_origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description wrong_state: registration is not open */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description validation_failed, on email: domain_not_allowed; unknown_field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description rate_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description unavailable: too many sign-ins at the moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    resend_verification: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResendVerificationInput"];
+            };
+        };
+        responses: {
+            /** @description a link is on its way if there is such an account */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description untrusted_origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description validation_failed, unknown_field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description rate_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description unavailable: too many sign-ins at the moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     reset_password: {
         parameters: {
             query?: never;
@@ -9480,6 +10024,66 @@ export interface operations {
                     "application/json": components["schemas"]["ProblemBody"];
                 };
             };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    verify_email: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VerifyEmailInput"];
+            };
+        };
+        responses: {
+            /** @description or the answer to a sign-in, with its cookies */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmailVerified"];
+                };
+            };
+            /** @description untrusted_origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description already_exists: an account has the address; wrong_state: registration was closed; limit_reached */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description on token: invalid_token; unknown_field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description rate_limited */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -9845,12 +10449,13 @@ export interface operations {
     };
     search_directory: {
         parameters: {
-            query?: never;
+            query: {
+                /** @description Beginning of a name, 2 to 128 characters. */
+                q: string;
+            };
             header?: never;
             path: {
                 id: string;
-                /** @description Beginning of a name, 2 to 128 characters. */
-                q: string;
             };
             cookie?: never;
         };
@@ -9911,14 +10516,15 @@ export interface operations {
     };
     get_directory_user: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
+            query: {
                 /** @description Name of the entry. */
                 dn: string;
                 /** @description What was searched for; goes into the audit trail. */
-                q: string | null;
+                q?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
             };
             cookie?: never;
         };
@@ -9980,14 +10586,15 @@ export interface operations {
     };
     list_directory_user_groups: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
+            query: {
                 /** @description Name of the entry. */
                 dn: string;
                 /** @description Groups of groups as well. */
-                nested: boolean;
+                nested?: boolean;
+            };
+            header?: never;
+            path: {
+                id: string;
             };
             cookie?: never;
         };
@@ -10312,6 +10919,8 @@ export interface operations {
                 kind?: string;
                 /** @description `name` (default) or `-name`. */
                 sort?: string;
+                /** @description Those deleted in the last 30 days, which can be restored, instead of the others. */
+                deleted?: boolean;
                 /** @description Page, from 1. */
                 page?: string;
                 /** @description Rows on a page: 10, 20, 25, 50 (default), 100 or 200. */
@@ -10759,6 +11368,40 @@ export interface operations {
             };
         };
     };
+    list_deleted_hosts: {
+        parameters: {
+            query?: {
+                /** @description Part of the host name or display name, at most 200 characters, whatever its case. */
+                search?: string;
+                /** @description Page, from 1. */
+                page?: string;
+                /** @description Rows on a page: 10, 20, 25, 50 (default), 100 or 200. */
+                page_size?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageBody_DeletedHost"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     host_facets: {
         parameters: {
             query?: never;
@@ -10817,6 +11460,74 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    delete_host: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    change_host: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HostChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11245,6 +11956,42 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    purge_host: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description wrong_state: it is not deleted */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -11874,14 +12621,14 @@ export interface operations {
     };
     list_invitations: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
+            query?: {
                 /** @description From 1. */
-                page: string | null;
+                page?: string;
                 /** @description 10, 20, 25, 50, 100 or 200. */
-                page_size: string | null;
+                page_size?: string;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -12348,12 +13095,13 @@ export interface operations {
     };
     delete_ldap_configuration: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Delete although people sign in through it. */
+                confirm?: boolean;
+            };
             header?: never;
             path: {
                 id: string;
-                /** @description Delete although people sign in through it. */
-                confirm: boolean;
             };
             cookie?: never;
         };
@@ -12791,6 +13539,56 @@ export interface operations {
             };
         };
     };
+    update_profile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProfilePatch"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Profile"];
+                };
+            };
+            /** @description no or expired session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description forbidden for API keys, untrusted_origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description validation_failed, unknown_field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     list_own_keys: {
         parameters: {
             query?: never;
@@ -12926,6 +13724,118 @@ export interface operations {
                 };
             };
             /** @description no live key of this person */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    change_email: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmailChange"];
+            };
+        };
+        responses: {
+            /** @description a link is on its way, unless somebody else has the address */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no or expired session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description reauthentication_required, forbidden for API keys, untrusted_origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description invalid_credentials, on current_password: required, on email: unchanged; unknown_field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description rate_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description unavailable: too many sign-ins at the moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    cancel_email_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the address stays */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no or expired session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description forbidden for API keys, untrusted_origin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description not_found: no change waits */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -13764,6 +14674,43 @@ export interface operations {
             };
         };
     };
+    get_profile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Profile"];
+                };
+            };
+            /** @description no or expired session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description not_found: a service asks */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     reauthenticate: {
         parameters: {
             query?: never;
@@ -14096,12 +15043,12 @@ export interface operations {
     };
     list_organisations: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
+            query?: {
                 /** @description Those deleted in the last 30 days that one can restore, instead of the others. */
-                deleted: boolean;
+                deleted?: boolean;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -14187,12 +15134,13 @@ export interface operations {
     };
     delete_organisation: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The organisation's name, typed. */
+                name?: string;
+            };
             header?: never;
             path: {
                 id: string;
-                /** @description The organisation's name, typed. */
-                name: string;
             };
             cookie?: never;
         };
@@ -14732,6 +15680,47 @@ export interface operations {
             };
         };
     };
+    preview_changed_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangedRolePreviewInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolePreview"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     list_settings_pages: {
         parameters: {
             query?: never;
@@ -14892,6 +15881,74 @@ export interface operations {
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    add_egress_target: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EgressTarget"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EgressPolicy"];
+                };
+            };
+            /** @description limit_reached */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    remove_egress_target: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description as it is listed, percent-encoded */
+                target: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -15785,16 +16842,16 @@ export interface operations {
     };
     list_teams: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
+            query?: {
                 /** @description Part of a name. */
-                search: string | null;
+                search?: string;
                 /** @description From 1. */
-                page: string | null;
+                page?: string;
                 /** @description 10, 20, 25, 50, 100 or 200. */
-                page_size: string | null;
+                page_size?: string;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -15888,12 +16945,13 @@ export interface operations {
     };
     delete_team: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Some people may see more afterwards. */
+                confirm_widening?: boolean;
+            };
             header?: never;
             path: {
                 id: string;
-                /** @description Some people may see more afterwards. */
-                confirm_widening: boolean;
             };
             cookie?: never;
         };
@@ -16120,13 +17178,14 @@ export interface operations {
     };
     remove_team_member: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Some people may see more afterwards. */
+                confirm_widening?: boolean;
+            };
             header?: never;
             path: {
                 id: string;
                 user_id: string;
-                /** @description Some people may see more afterwards. */
-                confirm_widening: boolean;
             };
             cookie?: never;
         };
@@ -16160,20 +17219,20 @@ export interface operations {
     };
     list_users: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
+            query?: {
                 /** @description Part of a name or address. */
-                search: string | null;
+                search?: string;
                 /** @description `pending`, `active`, `deactivated` or `removed`; without it all but removed people. */
-                state: string | null;
+                state?: string;
                 /** @description Holders of this role. */
-                role: string | null;
+                role?: string;
                 /** @description From 1. */
-                page: string | null;
+                page?: string;
                 /** @description 10, 20, 25, 50, 100 or 200. */
-                page_size: string | null;
+                page_size?: string;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -16227,12 +17286,13 @@ export interface operations {
     };
     remove_user: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Why; kept in the history. */
+                reason?: string;
+            };
             header?: never;
             path: {
                 id: string;
-                /** @description Why; kept in the history. */
-                reason: string;
             };
             cookie?: never;
         };
@@ -16491,6 +17551,63 @@ export interface operations {
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_user_security: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserSecurity"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    unlock_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description unlocked, or it never was locked */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

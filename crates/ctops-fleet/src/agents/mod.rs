@@ -43,7 +43,7 @@ pub use model::{
 };
 pub use service::approval::approve_agent;
 pub use service::certificates::renew_certificate;
-pub use service::ending::{end_for_deletion, reject_agent, revoke_agent};
+pub use service::ending::{end_for_deletion, reject_agent, revoke_agent, revoke_for_host};
 pub use service::leases::{NodeLease, apply_lease_changes, end_lost_leases};
 pub use service::registration::{register, registration_answer};
 pub use service::{find_agent, list_agents, record_versions, revoked_serials, stream_identity};

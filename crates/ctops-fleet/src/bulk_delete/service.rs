@@ -8,7 +8,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::agents::{self, AgentDeps};
-use crate::{hosts, metrics};
+use crate::{deleted_hosts, hosts};
 
 /// What every prefix must begin with, so that no real host can be meant.
 const REQUIRED: &str = "loadtest-";
@@ -45,7 +45,7 @@ pub async fn delete_hosts(deps: &AgentDeps, prefix: &str, ip: Option<IpAddr>) ->
         match delete_batch(deps, prefix, &ids, ip).await {
             Ok(deleted) => {
                 outcome.deleted += deleted;
-                forget(deps, &ids).await;
+                deleted_hosts::forget(&deps.pool, &ids, deps.clock.now()).await;
             }
             Err(problem) => {
                 tracing::error!(
@@ -86,16 +86,4 @@ async fn delete_batch(
     }
     tx.commit().await.map_err(Problem::internal)?;
     Ok(orgs.iter().map(|(_, count)| *count).sum())
-}
-
-/// Deletes the metric history of hosts that are gone. They stay gone when that fails: nothing shows their history, and it
-/// is dropped when it is too old for every organisation.
-async fn forget(deps: &AgentDeps, ids: &[Uuid]) {
-    if let Err(problem) = metrics::forget_hosts(&deps.pool, ids, deps.clock.now()).await {
-        tracing::error!(
-            cause = problem.cause_chain(),
-            hosts = ids.len(),
-            "the metric history of deleted hosts could not be deleted"
-        );
-    }
 }

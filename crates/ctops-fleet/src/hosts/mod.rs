@@ -38,7 +38,7 @@ pub use model::{
 pub(crate) use service::check_there;
 pub use service::{
     NamedHost, count_by_status, create, find_host, fleet_facets, fleet_summary, list_hosts, named, purge,
-    reidentify, set_status, soft_delete,
+    reidentify, rename_host, set_status, soft_delete,
 };
 
 /// See the fleet, the list and host pages.
@@ -48,15 +48,23 @@ pub static HOSTS_READ: Permission = Permission {
     about: "See the fleet, the list of hosts and host pages.",
 };
 
+/// Change what people say about hosts.
+pub static HOSTS_WRITE: Permission = Permission {
+    name: "hosts.write",
+    roles: &[Role::Engineer, Role::OrgAdmin, Role::SuperAdmin],
+    about: "Change the display names of hosts.",
+};
+
 /// The slice.
 pub fn slice() -> Slice {
-    let read = Access::Needs(&HOSTS_READ);
+    let (read, write) = (Access::Needs(&HOSTS_READ), Access::Needs(&HOSTS_WRITE));
     Slice::new("hosts")
-        .permissions(&[&HOSTS_READ])
+        .permissions(&[&HOSTS_READ, &HOSTS_WRITE])
         .operation(read, routes!(http::list_hosts))
         .operation(read, routes!(http::host_summary))
         .operation(read, routes!(http::host_facets))
         .operation(read, routes!(http::get_host))
+        .operation(write, routes!(http::change_host))
         .operation(read, routes!(http::host_samples))
         .operation(read, routes!(http::follow_host))
         .operation(read, routes!(http::follow_topics))

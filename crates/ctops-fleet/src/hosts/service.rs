@@ -6,15 +6,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 use ctops_base::{Page, Problem};
 use ctops_pg::notify::{CHANGES, notify};
 use ctops_pg::{Pool, Tx};
-use ctops_slice::{Actor, Grant};
+use ctops_slice::audit::{self, AuditEvent};
+use ctops_slice::{Actor, AppState, Grant};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::model::{
     Facets, FleetSummary, HostDetail, HostIdentity, HostQuery, HostRow, HostStatus, NewHost, Sample,
-    StatusUpdate,
+    StatusUpdate, parse_display_name,
 };
 use super::store::{self, Window};
-use super::{HOSTS_READ, changes};
+use super::{HOSTS_READ, HOSTS_WRITE, changes};
 
 /// One page of the list (hosts 11 to 15).
 ///
@@ -94,6 +96,37 @@ pub async fn fleet_facets(pool: &Pool, actor: &Actor) -> Result<Facets, Problem>
 pub async fn find_host(pool: &Pool, actor: &Actor, id: Uuid) -> Result<HostDetail, Problem> {
     let grant = actor.grant(&HOSTS_READ)?;
     store::find(pool, &grant, id).await.map_err(Problem::internal)?.ok_or_else(absent)
+}
+
+/// Gives a host another display name; an empty one takes it away (hosts 33).
+///
+/// # Errors
+/// `forbidden` without `hosts.write`; `not_found`; `validation_failed`; `internal` when the database fails.
+pub async fn rename_host(
+    state: &AppState,
+    actor: &Actor,
+    id: Uuid,
+    display_name: &str,
+) -> Result<HostDetail, Problem> {
+    let grant = actor.grant(&HOSTS_WRITE)?;
+    let name = parse_display_name(display_name)?;
+    let now = state.clock.now();
+    let mut tx = state.pool.begin().await.map_err(Problem::internal)?;
+    let names = store::lock_names(&mut tx, &grant, id).await.map_err(Problem::internal)?;
+    let (hostname, before) = names.ok_or_else(absent)?;
+    if before != name {
+        store::rename(&mut tx, id, name, now).await.map_err(Problem::internal)?;
+        store::copy_to_vitals(&mut tx, &[id], &[None]).await.map_err(Problem::internal)?;
+        let event = AuditEvent::by_actor(actor, "host.updated", "host")
+            .on(id)
+            .labelled(&hostname)
+            .summary(format!("changed the display name of {hostname}"))
+            .change(Some(json!({ "display_name": before })), Some(json!({ "display_name": name })));
+        audit::append(&mut tx, &event, now).await.map_err(Problem::internal)?;
+        announce(&mut tx, changes::HOSTS, Some(grant.org_id())).await.map_err(Problem::internal)?;
+        tx.commit().await.map_err(Problem::internal)?;
+    }
+    find_host(&state.pool, actor, id).await
 }
 
 /// Checks that the actor may follow a host.
@@ -201,11 +234,16 @@ pub(super) async fn apply_statuses(tx: &mut Tx<'_>, updates: &[StatusUpdate]) ->
 ///
 /// # Errors
 /// `internal` when the database fails.
-pub async fn soft_delete(tx: &mut Tx<'_>, id: Uuid, now: DateTime<Utc>) -> Result<bool, Problem> {
+pub async fn soft_delete(
+    tx: &mut Tx<'_>,
+    id: Uuid,
+    by: Option<Uuid>,
+    now: DateTime<Utc>,
+) -> Result<bool, Problem> {
     let Some(org_id) = store::remove_vitals(tx, id).await.map_err(Problem::internal)? else {
         return Ok(false);
     };
-    store::mark_deleted(tx, id, now).await.map_err(Problem::internal)?;
+    store::mark_deleted(tx, id, by, now).await.map_err(Problem::internal)?;
     announce(tx, changes::HOSTS, Some(org_id)).await.map_err(Problem::internal)?;
     Ok(true)
 }

@@ -403,7 +403,7 @@ async fn insert_host_and_vitals_with_a_taken_name_adds_nothing() {
     let locked = store::lock_hosts(&mut tx, &[first.id, second.id]).await.unwrap();
     assert_eq!(locked, [(first.id, fleet.org)]);
     assert_eq!(store::remove_vitals(&mut tx, first.id).await.unwrap(), Some(fleet.org));
-    store::mark_deleted(&mut tx, first.id, start_time()).await.unwrap();
+    store::mark_deleted(&mut tx, first.id, None, start_time()).await.unwrap();
     assert!(store::insert_host(&mut tx, &second, start_time()).await.unwrap(), "the name is free again");
     assert_eq!(store::remove_vitals(&mut tx, first.id).await.unwrap(), None);
 }

@@ -34,7 +34,7 @@ pub use consume::TaskEvents;
 pub use deliver::TaskWork;
 pub use jobs::SweepTasks;
 pub use model::{CreatedRun, NewRun, SOFTWARE_INVENTORY, TaskRef};
-pub use service::{cancel_run, create_run, task_of_agent};
+pub use service::{cancel_for_host, cancel_run, create_run, task_of_agent};
 
 /// See runs and their output.
 pub static TASKS_READ: Permission = Permission {

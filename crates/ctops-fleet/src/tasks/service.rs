@@ -82,6 +82,21 @@ pub async fn cancel_run(state: &AppState, actor: &Actor, run_id: Uuid) -> Result
     tx.commit().await.map_err(Problem::internal)
 }
 
+/// Cancels everything that waits for a host or runs on it, because the host is being deleted: its agent is gone and says
+/// nothing more.
+///
+/// # Errors
+/// `internal` when the database fails.
+pub async fn cancel_for_host(tx: &mut Tx<'_>, host_id: Uuid, now: DateTime<Utc>) -> Result<(), Problem> {
+    let runs = store::open_runs_of(tx, host_id).await.map_err(Problem::internal)?;
+    if runs.is_empty() {
+        return Ok(());
+    }
+    store::lock_runs(tx, &runs).await.map_err(Problem::internal)?;
+    store::end_targets_of(tx, host_id, now).await.map_err(Problem::internal)?;
+    go_on(tx, &runs, now).await.map_err(Problem::internal)
+}
+
 /// A run with its hosts.
 pub(super) async fn find_run(
     pool: &Pool,

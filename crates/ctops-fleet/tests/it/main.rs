@@ -4,6 +4,7 @@
 mod agents;
 mod bulk_delete;
 mod containers;
+mod deleted_hosts;
 mod enrolment;
 mod host_defaults;
 mod host_groups;

@@ -40,6 +40,38 @@ pub async fn end_for_deletion(tx: &mut Tx<'_>, hosts: &[Uuid], now: DateTime<Utc
     decisions::revoke_for_deletion(tx, &ids, now).await.map_err(Problem::internal)
 }
 
+/// Revokes the agent of a host that is being deleted, in the name of whoever deletes it; its stream ends when `tx` commits.
+/// Comes before everything else that `tx` locks.
+///
+/// # Errors
+/// `internal` when the database fails.
+pub async fn revoke_for_host(
+    tx: &mut Tx<'_>,
+    host_id: Uuid,
+    by: Option<Uuid>,
+    now: DateTime<Utc>,
+) -> Result<(), Problem> {
+    let agent = decisions::lock_agent_of_host(tx, host_id).await.map_err(Problem::internal)?;
+    let Some((agent_id, org_id)) = agent else { return Ok(()) };
+    shut_out(tx, &agent_id, by, "host_deleted", now).await.map_err(Problem::internal)?;
+    announce(tx, org_id).await.map_err(Problem::internal)
+}
+
+/// Makes an agent revoked for good, with its certificates and leases, and ends its stream when `tx` commits.
+async fn shut_out(
+    tx: &mut Tx<'_>,
+    agent_id: &str,
+    by: Option<Uuid>,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    decisions::revoke(tx, agent_id).await?;
+    decisions::revoke_certificates(tx, agent_id, reason, now).await?;
+    leases::delete_leases(tx, &[agent_id]).await?;
+    add_history(tx, &HistoryLine { agent_id, status: "revoked", actor_id: by, reason }, now).await?;
+    signal(tx, &AgentSignal::Revoked(agent_id.to_owned())).await
+}
+
 async fn end(deps: &AgentDeps, actor: &Actor, agent_id: &str, how: &'static str) -> Result<(), Problem> {
     let grant = actor.grant(&AGENTS_APPROVE)?;
     let now = deps.clock.now();
@@ -56,12 +88,7 @@ async fn end(deps: &AgentDeps, actor: &Actor, agent_id: &str, how: &'static str)
         let status = agent.status.as_str();
         return Err(Problem::wrong_state(format!("an agent that is {status} cannot be {how}")));
     }
-    decisions::revoke(&mut tx, &agent.id).await.map_err(Problem::internal)?;
-    decisions::revoke_certificates(&mut tx, &agent.id, how, now).await.map_err(Problem::internal)?;
-    leases::delete_leases(&mut tx, &[&agent.id]).await.map_err(Problem::internal)?;
-    let line =
-        HistoryLine { agent_id: &agent.id, status: "revoked", actor_id: Some(actor.user_id), reason: how };
-    add_history(&mut tx, &line, now).await.map_err(Problem::internal)?;
+    shut_out(&mut tx, &agent.id, Some(actor.user_id), how, now).await.map_err(Problem::internal)?;
     let event = AuditEvent::by_actor(actor, action, "agent")
         .on(&agent.id)
         .summary(format!("{how} the agent on {}", agent.facts.hostname))
@@ -69,12 +96,11 @@ async fn end(deps: &AgentDeps, actor: &Actor, agent_id: &str, how: &'static str)
     audit::append(&mut tx, &event, now).await.map_err(Problem::internal)?;
     if let Some(host_id) = agent.host_id {
         if agent.status == AgentStatus::Pending {
-            hosts::soft_delete(&mut tx, host_id, now).await?;
+            hosts::soft_delete(&mut tx, host_id, None, now).await?;
         } else {
             hosts::set_status(&mut tx, &[host_id], HostStatus::Offline, now).await?;
         }
     }
-    signal(&mut tx, &AgentSignal::Revoked(agent.id.clone())).await.map_err(Problem::internal)?;
     announce(&mut tx, agent.org_id).await.map_err(Problem::internal)?;
     tx.commit().await.map_err(Problem::internal)?;
     tracing::info!(agent.id = agent.id, "agent was {how}");

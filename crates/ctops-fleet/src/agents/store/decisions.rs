@@ -133,6 +133,24 @@ pub(in crate::agents) async fn lock_agents_of_hosts(
     .await
 }
 
+/// Locks the agent of a host unless it is revoked already: its id and organisation.
+pub(in crate::agents) async fn lock_agent_of_host(
+    tx: &mut Tx<'_>,
+    host_id: Uuid,
+) -> Result<Option<(String, Uuid)>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT a.id, a.org_id
+         FROM agents a
+         WHERE a.host_id = $1
+           AND a.deleted_at IS NULL
+           AND a.status <> 'revoked'
+         FOR UPDATE OF a",
+    )
+    .bind(host_id)
+    .fetch_optional(&mut **tx)
+    .await
+}
+
 /// Revokes every certificate of the agent that could still be used.
 pub(in crate::agents) async fn revoke_certificates(
     tx: &mut Tx<'_>,

@@ -27,7 +27,7 @@ async fn find_for_decision_names_the_agent_of_a_claimed_host_while_that_lives() 
         (claim.id.as_str(), Some(owner.id.as_str()))
     );
     let mut tx = f.begin().await;
-    hosts::soft_delete(&mut tx, owner.host_id.unwrap(), start_time()).await.unwrap();
+    hosts::soft_delete(&mut tx, owner.host_id.unwrap(), None, start_time()).await.unwrap();
     tx.commit().await.unwrap();
     let head = find_for_decision(f.db.pool(), &f.grant, &claim.id).await.unwrap().unwrap();
     assert_eq!(head.claimed_agent_id, None);

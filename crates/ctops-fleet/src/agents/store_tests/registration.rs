@@ -49,7 +49,7 @@ async fn collisions_when_several_hosts_match_come_surest_first_and_never_from_ou
         ..named("web-1")
     };
     let mut tx = f.begin().await;
-    hosts::soft_delete(&mut tx, gone.host_id.unwrap(), start_time()).await.unwrap();
+    hosts::soft_delete(&mut tx, gone.host_id.unwrap(), None, start_time()).await.unwrap();
     lock_identities(&mut tx, f.org, b"key", &facts).await.unwrap();
     let found = collisions(&mut tx, f.org, None, &facts).await.unwrap();
     let order: Vec<_> = found.iter().map(|other| (other.agent_id.clone(), other.matched_on)).collect();

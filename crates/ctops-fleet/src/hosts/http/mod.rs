@@ -12,7 +12,7 @@ use ctops_pg::Pool;
 use ctops_slice::events::StillVisible;
 use ctops_slice::http::ProblemBody;
 use ctops_slice::paging::PageBody;
-use ctops_slice::{Actor, ApiResult, AppState, PathId, QueryParams};
+use ctops_slice::{Actor, ApiResult, AppState, JsonBody, PathId, QueryParams};
 use uuid::Uuid;
 
 mod shapes;
@@ -20,7 +20,7 @@ mod shapes;
 pub(super) use shapes::HostUpdated;
 pub(crate) use shapes::{HostItem, HostListParams};
 
-use self::shapes::{FacetsBody, HostBody, SampleParams, SamplesBody, SummaryBody, TopicParams};
+use self::shapes::{FacetsBody, HostBody, HostChange, SampleParams, SamplesBody, SummaryBody, TopicParams};
 use super::model::{HostQuery, parse_minutes};
 use super::{service, watch};
 
@@ -67,6 +67,23 @@ pub(super) async fn get_host(
     PathId(id): PathId,
 ) -> ApiResult<Json<HostBody>> {
     let host = service::find_host(&state.pool, &actor, id).await?;
+    Ok(Json(HostBody::new(host, state.clock.now())?))
+}
+
+/// Changes what people say about a host. Its host name is the machine's own and cannot be changed here.
+#[utoipa::path(patch, path = "/hosts/{id}", tag = "hosts", params(("id" = uuid::Uuid, Path)),
+    request_body = HostChange, responses(
+    (status = 200, body = HostBody),
+    (status = 404, body = ProblemBody, content_type = "application/problem+json"),
+    (status = 422, body = ProblemBody, content_type = "application/problem+json"),
+))]
+pub(super) async fn change_host(
+    State(state): State<AppState>,
+    actor: Actor,
+    PathId(id): PathId,
+    JsonBody(change): JsonBody<HostChange>,
+) -> ApiResult<Json<HostBody>> {
+    let host = service::rename_host(&state, &actor, id, &change.display_name).await?;
     Ok(Json(HostBody::new(host, state.clock.now())?))
 }
 

@@ -75,6 +75,14 @@ pub(in crate::hosts) struct TopicParams {
     pub(super) topics: Option<String>,
 }
 
+/// What to change.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::hosts) struct HostChange {
+    /// At most 100 characters; empty takes the name away.
+    pub(super) display_name: String,
+}
+
 /// What the list and the page of a host both show.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::hosts) struct HostBase {

@@ -17,7 +17,7 @@ pub(super) use query::UNKNOWN;
 pub use query::{HostFilter, HostListInput, HostQuery, Sort, SortKey};
 pub use rows::{HostDetail, HostRow};
 pub(super) use rows::{HostVitals, Sample};
-pub(super) use update::{FactsChange, StatusUpdate, VitalsChange, VitalsSample};
+pub(super) use update::{FactsChange, StatusUpdate, VitalsChange, VitalsSample, parse_display_name};
 
 /// A host is stale when it was last seen longer ago than this (hosts 5).
 pub(super) const STALE_AFTER: TimeDelta = TimeDelta::minutes(15);

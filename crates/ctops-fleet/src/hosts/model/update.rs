@@ -1,6 +1,8 @@
 //! What reports change about a host.
 
 use chrono::{DateTime, Utc};
+use ctops_base::Problem;
+use ctops_base::text::is_hostile;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -66,4 +68,24 @@ pub(in crate::hosts) struct StatusUpdate {
     pub(in crate::hosts) status: HostStatus,
     /// Since when.
     pub(in crate::hosts) at: DateTime<Utc>,
+}
+
+/// Longest display name, characters.
+const MAX_DISPLAY_NAME_CHARS: usize = 100;
+
+/// Checks a display name, without the space around it; empty is none (hosts 33).
+///
+/// # Errors
+/// `validation_failed` on `display_name`.
+pub(in crate::hosts) fn parse_display_name(text: &str) -> Result<&str, Problem> {
+    let name = text.trim();
+    let chars = name.chars().count();
+    if chars > MAX_DISPLAY_NAME_CHARS {
+        let message = format!("has {chars} characters, at most {MAX_DISPLAY_NAME_CHARS}");
+        return Err(Problem::invalid_field("display_name", "too_long", message));
+    }
+    if name.chars().any(is_hostile) {
+        return Err(Problem::invalid_field("display_name", "invalid", "contains control characters"));
+    }
+    Ok(name)
 }

@@ -11,7 +11,7 @@ mod write;
 
 pub(super) use write::{
     change_facts, change_status, change_vitals, copy_to_vitals, insert_host, insert_vitals, lock_hosts,
-    mark_deleted, purge, remove_vitals, replace_identity,
+    lock_names, mark_deleted, purge, remove_vitals, rename, replace_identity,
 };
 
 use super::NamedHost;

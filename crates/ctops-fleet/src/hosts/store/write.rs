@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use ctops_pg::Tx;
+use ctops_slice::{Grant, in_scope};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -266,14 +267,57 @@ pub(in crate::hosts) async fn remove_vitals(tx: &mut Tx<'_>, id: Uuid) -> Result
         .await
 }
 
-/// Notes in the record that the host is deleted.
+/// Notes in the record that the host is deleted, and by whom.
 pub(in crate::hosts) async fn mark_deleted(
     tx: &mut Tx<'_>,
     id: Uuid,
+    by: Option<Uuid>,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE hosts SET deleted_at = $2, updated_at = $2 WHERE id = $1 AND deleted_at IS NULL")
+    sqlx::query(
+        "UPDATE hosts
+         SET deleted_at = $3, updated_at = $3, deleted_by = $2
+         WHERE id = $1 AND deleted_at IS NULL",
+    )
+    .bind(id)
+    .bind(by)
+    .bind(now)
+    .execute(&mut **tx)
+    .await
+    .map(drop)
+}
+
+/// Host name and display name of a host in the grant, locked.
+pub(in crate::hosts) async fn lock_names(
+    tx: &mut Tx<'_>,
+    grant: &Grant,
+    id: Uuid,
+) -> Result<Option<(String, String)>, sqlx::Error> {
+    sqlx::query_as(concat!(
+        "SELECT h.hostname, h.display_name
+         FROM host_vitals AS v
+         JOIN hosts AS h ON h.id = v.host_id
+         WHERE v.host_id = $1 AND v.org_id = $2 AND ",
+        in_scope!("v.host_id", "$3"),
+        " FOR NO KEY UPDATE OF v"
+    ))
+    .bind(id)
+    .bind(grant.org_id())
+    .bind(grant.scope_ids())
+    .fetch_optional(&mut **tx)
+    .await
+}
+
+/// Gives a host another display name.
+pub(in crate::hosts) async fn rename(
+    tx: &mut Tx<'_>,
+    id: Uuid,
+    display_name: &str,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE hosts SET display_name = $2, updated_at = $3 WHERE id = $1")
         .bind(id)
+        .bind(display_name)
         .bind(now)
         .execute(&mut **tx)
         .await

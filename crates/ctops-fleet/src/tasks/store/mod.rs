@@ -175,6 +175,36 @@ pub(super) async fn cancel_targets(
     .await
 }
 
+/// Runs with something open on a host.
+pub(super) async fn open_runs_of(tx: &mut Tx<'_>, host_id: Uuid) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT DISTINCT run_id
+         FROM task_targets
+         WHERE host_id = $1 AND status IN ('pending', 'running', 'cancelling')",
+    )
+    .bind(host_id)
+    .fetch_all(&mut **tx)
+    .await
+}
+
+/// Ends what is open on a host that is deleted. Its runs must be locked.
+pub(super) async fn end_targets_of(
+    tx: &mut Tx<'_>,
+    host_id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE task_targets
+         SET status = 'cancelled', error = 'the host was deleted', completed_at = $2
+         WHERE host_id = $1 AND status IN ('pending', 'running', 'cancelling')",
+    )
+    .bind(host_id)
+    .bind(now)
+    .execute(&mut **tx)
+    .await
+    .map(drop)
+}
+
 /// Ends those of the runs whose targets have all ended: failed before cancelled before completed (wire contract 6.2).
 /// The runs must be locked.
 pub(super) async fn close_runs(

@@ -251,7 +251,7 @@ async fn claim_when_the_host_is_gone_by_then_becomes_a_host_of_its_own() {
     let claim = app.register(&secret, &Key::new(), "web-1").await.unwrap();
     let host: uuid::Uuid = app.value("SELECT host_id FROM agents WHERE id = $1", &first.agent_id).await;
     let mut tx = app.pool().begin().await.unwrap();
-    ctops_fleet::hosts::soft_delete(&mut tx, host, app.clock.now()).await.unwrap();
+    ctops_fleet::hosts::soft_delete(&mut tx, host, None, app.clock.now()).await.unwrap();
     tx.commit().await.unwrap();
     let admin = app.person(Role::OrgAdmin).await;
     let active = approve_agent(&app.deps, &admin.actor, &claim.agent_id).await.unwrap();

@@ -197,7 +197,7 @@ async fn hosts_of_another_organisation_and_deleted_ones_are_not_there() {
     let foreign = a_host(other).named("foreign").insert(app.pool()).await.id;
     let deleted = a_host(app.org).named("deleted").insert(app.pool()).await.id;
     let mut tx = app.pool().begin().await.unwrap();
-    assert!(ctops_fleet::hosts::soft_delete(&mut tx, deleted, start_time()).await.unwrap());
+    assert!(ctops_fleet::hosts::soft_delete(&mut tx, deleted, None, start_time()).await.unwrap());
     tx.commit().await.unwrap();
     for id in [foreign.to_string(), deleted.to_string(), Uuid::nil().to_string(), "web-1".into()] {
         for rest in ["", "/samples", "/events"] {

@@ -151,7 +151,7 @@ async fn reports_of_hosts_that_are_not_there_are_dropped_without_holding_up_othe
     let [here, deleted] =
         [a_host(app.org).insert(app.pool()).await, a_host(app.org).insert(app.pool()).await];
     let mut tx = app.pool().begin().await.unwrap();
-    ctops_fleet::hosts::soft_delete(&mut tx, deleted.id, start_time()).await.unwrap();
+    ctops_fleet::hosts::soft_delete(&mut tx, deleted.id, None, start_time()).await.unwrap();
     tx.commit().await.unwrap();
     let before = state(&app, &deleted).await;
     let at = start_time() + TimeDelta::seconds(1);

@@ -93,8 +93,8 @@ async fn soft_delete_takes_a_host_out_of_every_answer_and_frees_its_name() {
     let viewer = app.person(Role::ReadOnly).await;
     let host = a_host(app.org).named("web-1").insert(app.pool()).await.id;
     let mut tx = app.pool().begin().await.unwrap();
-    assert!(soft_delete(&mut tx, host, start_time()).await.unwrap());
-    assert!(!soft_delete(&mut tx, host, start_time()).await.unwrap(), "it is gone already");
+    assert!(soft_delete(&mut tx, host, None, start_time()).await.unwrap());
+    assert!(!soft_delete(&mut tx, host, None, start_time()).await.unwrap(), "it is gone already");
     create(&mut tx, &a_new_host(app.org, "web-1"), start_time()).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(app.get(&viewer, &format!("/hosts/{host}")).await.code(404), "not_found");

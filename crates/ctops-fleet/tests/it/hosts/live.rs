@@ -95,7 +95,7 @@ async fn host_stream_of_a_deleted_host_says_so_and_ends() {
     let live = Live::start().await;
     let mut stream = live.follow(None).await;
     let mut tx = live.app.pool().begin().await.unwrap();
-    soft_delete(&mut tx, live.host.id, start_time()).await.unwrap();
+    soft_delete(&mut tx, live.host.id, None, start_time()).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(stream.expect("host.deleted").await.data, json!({ "id": live.host.id }));
     assert!(stream.next().await.is_none(), "the stream is over");

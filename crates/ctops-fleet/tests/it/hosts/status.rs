@@ -103,7 +103,7 @@ async fn lease_of_a_deleted_host_brings_nothing_back() {
     let app = App::new().await;
     let host = a_host(app.org).insert(app.pool()).await;
     let mut tx = app.pool().begin().await.unwrap();
-    ctops_fleet::hosts::soft_delete(&mut tx, host.id, start_time()).await.unwrap();
+    ctops_fleet::hosts::soft_delete(&mut tx, host.id, None, start_time()).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(apply(&app, StatusConsumer, &[a_beginning(app.org, &host, Uuid::now_v7())]).await, []);
     let rows: i64 =
