@@ -211,7 +211,7 @@ async fn forwarder_is_tested_switched_off_and_deleted() {
     let made = app.post(&admin, "/audit/forwarders", wanted("webhook", &endpoint)).await.expect(201);
     let path = format!("/audit/forwarders/{}", made["id"].as_str().unwrap());
     let tested = app.send(&admin, "POST", &format!("{path}/test"), None).await.expect(200);
-    assert_eq!(tested, json!({"delivered": true, "error": null}));
+    assert_eq!(tested, json!({"delivered": true, "error": null, "needs_target": null}));
     let mut off = wanted("webhook", &endpoint);
     off["enabled"] = json!(false);
     app.send(&admin, "PUT", &path, Some(off)).await.expect(200);

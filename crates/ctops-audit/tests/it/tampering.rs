@@ -110,8 +110,8 @@ async fn events_do_not_trade_places_and_none_is_put_between() {
     let app = App::new().await;
     app.write_many(4).await;
     app.tamper(
-        "UPDATE audit_chain SET seq = -seq WHERE seq IN (2, 3);
-         UPDATE audit_chain SET seq = CASE seq WHEN -2 THEN 3 ELSE 2 END WHERE seq < 0",
+        "UPDATE audit_chain SET seq = seq + 100 WHERE seq IN (2, 3);
+         UPDATE audit_chain SET seq = CASE seq WHEN 102 THEN 3 ELSE 2 END WHERE seq > 100",
     )
     .await;
     assert!(!is_intact(&app).await, "two links were exchanged");

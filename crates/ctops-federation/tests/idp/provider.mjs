@@ -55,12 +55,12 @@ const provider = new Provider(`https://${host}:${port}`, {
   pkce: { required: () => true },
   scopes: ["openid", "profile", "email", "groups"],
   claims: {
-    openid: ["sub"],
+    // How somebody signed in is in every token, asked for or not.
+    openid: ["sub", "amr"],
     profile: ["name"],
     email: ["email", "email_verified"],
     groups: ["groups"],
     acr: null,
-    amr: null,
     auth_time: null,
   },
   findAccount: (_, sub) => {

@@ -61,7 +61,7 @@ async fn saml_context_exempts_from_enrolment_when_it_is_listed_and_the_administr
         (vec![], true, must_enrol()),
     ] {
         let app = App::with_clock(a_clock()).await;
-        let more = json!({"default_role": "org_admin", "saml": {"second_factor_contexts": listed}});
+        let more = json!({"default_role": "org_admin", "trust_email": true, "saml": {"second_factor_contexts": listed}});
         let trust = Trust::new(app, more).await;
         let settings = json!({"require_two_factor": true, "idp_second_factor_counts": counts});
         trust.app.set_authentication(settings).await;

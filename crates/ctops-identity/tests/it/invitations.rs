@@ -166,7 +166,7 @@ async fn guessed_tokens_are_refused_alike_and_throttled_per_address() {
         token_of(&invite(&app, &ada, json!({ "email": "g@example.com", "roles": ["read_only"] })).await);
     let nearly = format!("{}x", &token[..token.len() - 1]);
     let guesses =
-        ["", "inv_", "' OR 1=1 --", &nearly, &token[4..], "\u{0}", &token.to_uppercase(), "a", "b", "c"];
+        ["", "inv_", "' OR 1=1 --", &nearly, &token[4..], "\u{1}", &token.to_uppercase(), "a", "b", "c"];
     for guess in guesses {
         let refused = look(&app, guess, "203.0.113.66").await;
         assert_eq!(
