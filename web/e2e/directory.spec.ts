@@ -6,16 +6,16 @@ import { ADA, giveCredentials, openAs, signOut } from './support/people';
 
 const NAME = 'Corporate directory';
 
-const GRACE = {
-  uid: 'grace',
-  name: 'Grace Hopper',
+const FRANCES = {
+  uid: 'frances',
+  name: 'Frances Allen',
   password: 'nanoseconds of wire',
-  mail: 'grace@directory.example',
+  mail: 'frances@directory.example',
   groups: ['operators'],
 };
 
 const PEOPLE = [
-  GRACE,
+  FRANCES,
   { uid: 'ada', name: 'Moss of the directory', password: 'herons', mail: ADA.email, groups: [] },
   { uid: 'alan', name: 'Alan Kay', password: 'small talk', groups: ['operators', 'auditors'] },
 ];
@@ -62,7 +62,7 @@ test('Spec: auth 29, ldap-directory-lookup 17: an administrator tries a director
   ];
   await dialog.getByLabel('Roles by group').fill(rules.join('\n'));
   await dialog.getByLabel('People may sign in with it').check();
-  await dialog.getByLabel('Sample username').fill(GRACE.uid);
+  await dialog.getByLabel('Sample username').fill(FRANCES.uid);
 
   const test = dialog.getByRole('button', { name: 'Test connection' });
   await test.click();
@@ -87,26 +87,26 @@ test('Spec: auth 30, 31: a person of the directory signs in and has the role of 
   browser,
 }) => {
   await page.setViewportSize(VIEWPORTS.phone);
-  await signInWithDirectory(page, GRACE.uid, 'a wrong password');
+  await signInWithDirectory(page, FRANCES.uid, 'a wrong password');
   await expect(page.getByText('The username or the password is wrong.')).toBeVisible();
   await expectAccessible(page);
   await expectNoSidewaysScroll(page);
   await picture(page, 'directory-sign-in-phone');
-  await giveDirectoryPassword(page, GRACE.uid, GRACE.password);
+  await giveDirectoryPassword(page, FRANCES.uid, FRANCES.password);
   await expect(page).toHaveURL(/\/hosts/);
   const { user, roles } = await whoami(page);
   expect([user.name, user.email, user.email_verified, roles]).toEqual([
-    GRACE.name,
-    GRACE.mail,
+    FRANCES.name,
+    FRANCES.mail,
     true,
     ['engineer'],
   ]);
-  await expectMember(browser, GRACE.name, [GRACE.mail, 'Engineer', 'Active']);
+  await expectMember(browser, FRANCES.name, [FRANCES.mail, 'Engineer', 'Active']);
 });
 
 test('Spec: auth 31: the next sign-in follows the groups of the directory', async ({ page }) => {
-  await directory.move(GRACE.uid, 'operators', 'auditors');
-  await signInWithDirectory(page, GRACE.uid, GRACE.password);
+  await directory.move(FRANCES.uid, 'operators', 'auditors');
+  await signInWithDirectory(page, FRANCES.uid, FRANCES.password);
   await expect(page).toHaveURL(/\/hosts/);
   expect((await whoami(page)).roles).toEqual(['read_only']);
   // The account she has is the one she had.
@@ -135,12 +135,12 @@ test('Spec: auth 14: who is deactivated is out at once and cannot come back in',
   page,
   browser,
 }) => {
-  await signInWithDirectory(page, GRACE.uid, GRACE.password);
+  await signInWithDirectory(page, FRANCES.uid, FRANCES.password);
   await expect(page).toHaveURL(/\/hosts/);
-  await deactivate(browser, GRACE.name);
+  await deactivate(browser, FRANCES.name);
   await page.goto('/account/sessions');
   await expect(page).toHaveURL(/\/login/);
-  await signInWithDirectory(page, GRACE.uid, GRACE.password);
+  await signInWithDirectory(page, FRANCES.uid, FRANCES.password);
   await expect(page.getByText('The username or the password is wrong.')).toBeVisible();
 });
 
