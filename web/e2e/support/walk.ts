@@ -52,6 +52,7 @@ export function stopsInside(
     stop('mail-relay', '/settings/smtp-relay', 'Mail relay'),
     stop('pending-mail', '/settings/pending-mail', 'Pending mail'),
     stop('internal-targets', '/settings/internal-targets', 'Internal targets'),
+    stop('deleted-hosts', '/settings/deleted-hosts', 'Deleted hosts'),
     stop('audit', '/settings/audit', 'Audit log'),
     stop('audit-settings', '/settings/audit/configuration', 'Retention and forwarding'),
     stop('feature-flags', '/settings/feature-flags', 'Feature flags'),

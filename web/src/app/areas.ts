@@ -61,7 +61,12 @@ export const SETTINGS: Area = {
     },
     {
       title: 'Operation',
-      paths: ['/settings/audit', '/settings/feature-flags', '/settings/system'],
+      paths: [
+        '/settings/audit',
+        '/settings/deleted-hosts',
+        '/settings/feature-flags',
+        '/settings/system',
+      ],
     },
   ],
 };

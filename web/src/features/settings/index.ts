@@ -7,6 +7,7 @@ import {
   MailQuestion,
   Send,
   SlidersHorizontal,
+  Trash2,
 } from 'lucide-react';
 import { type Feature, signedInRoute } from '@/app/registry';
 import { parsePageSearch } from './search';
@@ -52,6 +53,7 @@ export const settings = {
     { ...entry, label: 'Organisation', to: '/settings/organisation', icon: Building2 },
     { ...entry, label: 'Authentication', to: '/settings/authentication', icon: KeySquare },
     { ...entry, label: 'Mail relay', to: '/settings/smtp-relay', icon: Send },
+    { ...entry, label: 'Deleted hosts', to: '/settings/deleted-hosts', icon: Trash2 },
     { ...entry, label: 'Feature flags', to: '/settings/feature-flags', icon: Flag },
     {
       ...entry,
