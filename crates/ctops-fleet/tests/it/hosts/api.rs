@@ -148,7 +148,6 @@ async fn list_hosts_with_bad_parameters_names_each() {
         ("stale=1", "stale"),
         ("page=0", "page"),
         ("page_size=51", "page_size"),
-        ("search=a%00b", "search"),
         (&format!("search={long}"), "search"),
     ] {
         let answer = app.get(&viewer, &format!("/hosts?{query}")).await;
@@ -158,7 +157,9 @@ async fn list_hosts_with_bad_parameters_names_each() {
     let unknown = app.get(&viewer, "/hosts?org_id=1").await;
     assert_eq!(unknown.code(422), "unknown_field");
     assert_eq!(unknown.json()["fields"][0]["path"], "org_id");
-    assert_eq!(app.get(&viewer, "/hosts?page=1&page=2").await.code(400), "malformed_query");
+    for malformed in ["page=1&page=2", "search=a%00b"] {
+        assert_eq!(app.get(&viewer, &format!("/hosts?{malformed}")).await.code(400), "malformed_query");
+    }
 }
 
 #[tokio::test]
