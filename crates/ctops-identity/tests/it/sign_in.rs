@@ -260,7 +260,7 @@ async fn login_with_an_over_long_password_is_refused_before_hashing_and_without_
     for (email, password, field) in [
         (EMAIL.to_owned(), "x".repeat(129), "password"),
         ("a".repeat(255), PASSWORD.to_owned(), "email"),
-        ("a\u{0}b@example.com".to_owned(), PASSWORD.to_owned(), "email"),
+        ("a\u{0}b@example.com".to_owned(), PASSWORD.to_owned(), "body"),
     ] {
         let sent = app.login(&email, &password, "192.0.2.9");
         let answer = tokio::time::timeout(Duration::from_secs(10), sent).await.unwrap();
